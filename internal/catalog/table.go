@@ -47,8 +47,12 @@ type Table struct {
 	// Definitions are the targets of "#/definitions/X" references.
 	Definitions map[string]*Node
 
+	byName map[string]int `codec:"-"` // columns by every accepted name in lower case, made by Catalog
+
 	// Description is empty in the embedded catalog, which holds facts only.
 	Description string
+	// Aliases are further names of columns: column name to alias.
+	Aliases map[string]string
 }
 
 // A Column is one column of a table.
@@ -67,7 +71,7 @@ type Column struct {
 	CreateOnly     bool
 	Deprecated     bool
 
-	Node        *Node  // nil for the three leading columns
+	Node        *Node  `codec:"-"` // nil for the three leading columns
 	Description string // only in an updated catalog
 }
 
@@ -125,6 +129,8 @@ type ListInput struct {
 
 	// Fixed are the values to run through for a pointer (an enum's).
 	Fixed map[string][]string
+	// HomeOnly are those of the fixed values that only the home region takes.
+	HomeOnly map[string][]string
 	// Account are the pointers that take the caller's account id.
 	Account []string
 	// Parents are where the remaining values come from when a statement does

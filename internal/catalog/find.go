@@ -1,0 +1,265 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/agext/levenshtein"
+)
+
+// Name gives the full name of the plural table: aws.connect.users.
+func (t *Table) Name() string { return "aws." + t.Service + "." + t.Plural }
+
+// nameColumns fills byName: columns, properties as AWS spells them, names in
+// use elsewhere. A column's own name wins over another's alias.
+func (t *Table) nameColumns() {
+	add := func(name string, i int) {
+		if _, taken := t.byName[strings.ToLower(name)]; !taken {
+			t.byName[strings.ToLower(name)] = i
+		}
+	}
+	for i, c := range t.Columns {
+		add(c.Name, i)
+	}
+	add("data__Identifier", 2)
+	for i, c := range t.Columns {
+		if c.Property != "" {
+			add(c.Property, i)
+		}
+		if a, ok := t.Aliases[c.Name]; ok {
+			add(a, i)
+		}
+	}
+}
+
+// Column finds a column by its name, its property's name as AWS spells it, or
+// a name in use elsewhere, in any letter case. The result indexes Columns.
+func (t *Table) Column(name string) (int, bool) {
+	i, ok := t.byName[strings.ToLower(name)]
+	return i, ok
+}
+
+// IdentifierColumns are the columns whose values stand in the identifier, in
+// its order. Parts below the top level have none.
+func (t *Table) IdentifierColumns() []int {
+	var out []int
+	for _, p := range t.Identifier {
+		for i, c := range t.Columns {
+			if c.Property != "" && "/"+c.Property == p {
+				out = append(out, i)
+			}
+		}
+	}
+	return out
+}
+
+// Free reports whether a column is known from any list row: account_id,
+// region, identifier, and the columns whose values stand in the identifier.
+func (t *Table) Free(column int) bool {
+	return column < 3 || slices.Contains(t.Identifier, "/"+t.Columns[column].Property)
+}
+
+// SplitIdentifier gives the parts of an identifier in the schema's order. One
+// part is never split. With n parts and more than n-1 bars there is no safe
+// answer, and so it is an error. The JSON form is taken too.
+func (t *Table) SplitIdentifier(id string) ([]string, error) {
+	n := len(t.Identifier)
+	if strings.HasPrefix(id, "{") {
+		if parts, ok := t.splitJSON(id); ok {
+			return parts, nil
+		}
+	}
+	if n == 1 {
+		return []string{id}, nil
+	}
+	parts := strings.Split(id, "|")
+	if len(parts) != n {
+		return nil, fmt.Errorf("identifier %q of %s has %d parts, not %d", id, t.Type, len(parts), n)
+	}
+	return parts, nil
+}
+
+func (t *Table) splitJSON(id string) ([]string, bool) {
+	var o map[string]any
+	if json.Unmarshal([]byte(id), &o) != nil || len(o) != len(t.Identifier) {
+		return nil, false
+	}
+	var parts []string
+	for _, p := range t.Identifier {
+		v, ok := o[p[strings.LastIndexByte(p, '/')+1:]]
+		if !ok {
+			v, ok = o["/properties"+p]
+		}
+		if !ok {
+			return nil, false
+		}
+		parts = append(parts, fmt.Sprint(v))
+	}
+	return parts, true
+}
+
+// JoinIdentifier gives the text form; the JSON form where a part holds the bar
+// that would join it, for which no escape is defined.
+func (t *Table) JoinIdentifier(parts []string) string {
+	if len(parts) > 1 && slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, "|") }) {
+		o := map[string]string{}
+		for i, p := range t.Identifier {
+			o[p[strings.LastIndexByte(p, '/')+1:]] = parts[i]
+		}
+		out, err := json.Marshal(o)
+		if err == nil {
+			return string(out)
+		}
+	}
+	return strings.Join(parts, "|")
+}
+
+// A Leaf is where a dot path below a column leads.
+type Leaf struct {
+	Path []string // member names as AWS spells them, map keys as given
+	Type ColumnType
+	// Known is false where the schema says nothing: free JSON.
+	Known bool
+}
+
+// An UnknownMember is a name that a closed object doesn't have.
+type UnknownMember struct {
+	Name   string
+	Object string // the column and path down to the object
+	Near   []string
+}
+
+func (e *UnknownMember) Error() string { return fmt.Sprintf("%s has no member %q", e.Object, e.Name) }
+
+// Leaf follows a path of member names, in AWS's spelling or in snake case,
+// below a column. The error is an *UnknownMember.
+func (t *Table) Leaf(column int, path []string) (Leaf, error) {
+	c := t.Columns[column]
+	n := t.Resolve(c.Node)
+	leaf := Leaf{Type: c.Type, Known: true}
+	for i, name := range path {
+		next, spelled, known, near := t.member(n, name)
+		if near != nil {
+			return leaf, &UnknownMember{name, strings.Join(append([]string{c.Name}, leaf.Path...), "."), near}
+		}
+		if !known {
+			return Leaf{Path: append(leaf.Path, path[i:]...), Type: JSON}, nil
+		}
+		leaf.Path = append(leaf.Path, spelled)
+		leaf.Type, _ = t.sqlType(next)
+		n = t.Resolve(next)
+	}
+	return leaf, nil
+}
+
+// member finds a member of an object schema. near is not nil when the object
+// is closed and has no such member.
+func (t *Table) member(n *Node, name string) (next *Node, spelled string, known bool, near []string) {
+	if n == nil || len(n.Types) > 1 || len(n.Types) == 1 && n.Types[0] != "object" ||
+		len(n.Properties) > 0 && len(n.OneOf)+len(n.AnyOf)+len(n.AllOf) > 0 && n.Open {
+		return nil, "", false, nil
+	}
+	for _, match := range []func(string) bool{
+		func(p string) bool { return p == name },
+		func(p string) bool { return strings.EqualFold(p, name) },
+		func(p string) bool { return strings.EqualFold(Snake(p), name) },
+	} {
+		for _, p := range n.Properties {
+			if match(p.Name) {
+				return p.Node, p.Name, true, nil
+			}
+		}
+	}
+	if len(n.PatternProperties) == 1 {
+		return n.PatternProperties[0].Node, name, true, nil
+	}
+	if len(n.Properties) == 0 || n.Open || len(n.PatternProperties) > 0 {
+		return nil, "", false, nil
+	}
+	var names []string
+	for _, p := range n.Properties {
+		names = append(names, p.Name)
+	}
+	near = Nearest(name, names)
+	if near == nil {
+		near = []string{}
+	}
+	return nil, "", false, near
+}
+
+// Distance is the number of letters to change, add or drop to get from a to b.
+func Distance(a, b string) int { return levenshtein.Distance(a, b, nil) }
+
+// Nearest gives the names that are most like one, at most three, nearest
+// first; none if none is really near.
+func Nearest(name string, names []string) []string {
+	type scored struct {
+		name string
+		d    int
+	}
+	want := fold(name)
+	var near []scored
+	for _, n := range names {
+		have := fold(n)
+		d := Distance(want, have)
+		limit := max(1, min(len(want), len(have))/3)
+		if len(want) >= 4 && (strings.HasPrefix(have, want) || strings.HasSuffix(have, want) || strings.HasPrefix(want, have) && len(have) >= 4) {
+			d = min(d, limit)
+		}
+		if d <= limit {
+			near = append(near, scored{n, d})
+		}
+	}
+	slices.SortStableFunc(near, func(a, b scored) int { return a.d - b.d })
+	var out []string
+	for _, s := range near[:min(3, len(near))] {
+		out = append(out, s.name)
+	}
+	return out
+}
+
+// fold leaves out what people forget or add.
+func fold(s string) string { return strings.ReplaceAll(strings.ToLower(s), "_", "") }
+
+// NearColumns gives the columns with a name like one.
+func (t *Table) NearColumns(name string) []string {
+	var names []string
+	for _, c := range t.Columns {
+		names = append(names, c.Name)
+	}
+	return Nearest(name, names)
+}
+
+// NearServices gives the services with a name like one.
+func (c *Catalog) NearServices(name string) []string { return Nearest(name, c.Services()) }
+
+// NearTables gives full names of tables like one, of the service if it has
+// any, else of all.
+func (c *Catalog) NearTables(service, table string) []string {
+	for _, s := range []string{service, ""} {
+		var names []string
+		full := map[string]string{}
+		for _, e := range c.Entries(s) {
+			for _, n := range []string{e.Plural, e.Singular} {
+				if _, ok := full[n]; !ok {
+					names = append(names, n)
+				}
+				full[n] = "aws." + e.Service + "." + n
+			}
+		}
+		near := Nearest(table, names)
+		if len(near) > 0 {
+			var out []string
+			for _, n := range near {
+				out = append(out, full[n])
+			}
+			return out
+		}
+		if s == "" {
+			return nil
+		}
+	}
+	return nil
+}
