@@ -1,0 +1,141 @@
+package sandbox
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/google/uuid"
+)
+
+// A fault is an error answer: a code, and the message in AWS's words.
+type fault struct {
+	code, message string
+	status        int
+}
+
+// bad is the client's fault. AWS sends 400 for all of them.
+func bad(code, message string) *fault { return &fault{code, message, http.StatusBadRequest} }
+
+// maxBody is what a request may hold: two documents of the longest kind, encoded.
+const maxBody = 2 << 20
+
+// ServeHTTP tells the services apart as AWS's host names would.
+func (s *Sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasPrefix(r.URL.Path, "/_sandbox/") {
+		s.control(w, r)
+		return
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		var tooLarge *http.MaxBytesError
+		if errors.As(err, &tooLarge) {
+			jsonFault(w, bad("RequestEntityTooLargeException", "Request body is too large"), "1.0")
+		}
+		return
+	}
+	target := r.Header.Get("X-Amz-Target")
+	switch {
+	case strings.HasPrefix(target, "CloudApiService."):
+		s.cloudControl(w, r, strings.TrimPrefix(target, "CloudApiService."), body)
+	case strings.HasPrefix(target, "AWSOrganizationsV20161128."):
+		s.organizations(w, r, strings.TrimPrefix(target, "AWSOrganizationsV20161128."), body)
+	case r.URL.Path == "/listRegions":
+		s.listRegions(w, r, body)
+	case strings.HasPrefix(r.Header.Get("Content-Type"), "application/x-www-form-urlencoded"):
+		s.query(w, r, string(body))
+	default:
+		jsonFault(w, bad("UnknownOperationException", ""), "1.0")
+	}
+}
+
+// control is what tests and pages ask of the sandbox itself.
+func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	switch {
+	case r.URL.Path == "/_sandbox/calls" && r.Method == http.MethodGet:
+		w.Write(append(encode(s.Calls()), '\n'))
+	case r.URL.Path == "/_sandbox/reset-calls" && r.Method == http.MethodPost:
+		s.ResetCalls()
+		io.WriteString(w, "{}\n")
+	default:
+		w.WriteHeader(http.StatusNotFound)
+		io.WriteString(w, `{"error":"GET /_sandbox/calls or POST /_sandbox/reset-calls"}`+"\n")
+	}
+}
+
+func jsonHeader(w http.ResponseWriter, version string) {
+	w.Header().Set("x-amzn-RequestId", uuid.NewString())
+	w.Header().Set("Content-Type", "application/x-amz-json-"+version)
+}
+
+// namespace is what stands before the code in an error's __type; clients drop it.
+const namespace = "com.amazon.coral.service#"
+
+func jsonFault(w http.ResponseWriter, f *fault, version string) {
+	jsonHeader(w, version)
+	w.WriteHeader(f.status)
+	w.Write(encode(map[string]string{"__type": namespace + f.code, "Message": f.message}))
+}
+
+func jsonAnswer(w http.ResponseWriter, v any, version string) {
+	jsonHeader(w, version)
+	w.Write(encode(v))
+}
+
+// cloudControl answers one operation of Cloud Control.
+func (s *Sandbox) cloudControl(w http.ResponseWriter, r *http.Request, op string, body []byte) {
+	c, f := s.authenticate(r, "cloudcontrolapi")
+	if f == nil && !s.store.world.enabled(c.region) {
+		f = bad("UnrecognizedClientException", "The security token included in the request is invalid.")
+	}
+	var in input
+	if f == nil {
+		f = in.decode(body)
+	}
+	if !s.wait(r.Context()) {
+		return
+	}
+	call := Call{op, in.TypeName, in.Identifier, c.account, c.region}
+	var out any
+	if f == nil && s.throttled(c) {
+		call.Operation = "Throttled"
+		f = bad("ThrottlingException", "")
+	}
+	if f == nil {
+		out, f = s.operation(op, c, in)
+	}
+	s.count(call)
+	if f != nil {
+		jsonFault(w, f, "1.0")
+		return
+	}
+	jsonAnswer(w, out, "1.0")
+}
+
+// An input is the members of all requests together.
+type input struct {
+	TypeName, TypeVersionId, RoleArn     string
+	Identifier, ResourceModel, NextToken string
+	RequestToken                         string
+	DesiredState, PatchDocument          string
+	ClientToken                          string
+	MaxResults                           *int
+	ResourceRequestStatusFilter          *struct{ Operations, OperationStatuses []string }
+}
+
+func (in *input) decode(body []byte) *fault {
+	if len(body) == 0 {
+		return nil
+	}
+	if err := json.Unmarshal(body, in); err != nil {
+		var t *json.UnmarshalTypeError
+		if errors.As(err, &t) {
+			return bad("SerializationException", "Unexpected value type in payload for member "+t.Field)
+		}
+		return bad("SerializationException", "Unable to parse the request body as JSON")
+	}
+	return nil
+}
