@@ -1,0 +1,379 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/fetch"
+	"github.com/skyql/skyql/internal/plan"
+	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
+)
+
+// read runs a SELECT-like statement: plan, bind on empty tables, fetch, run.
+func (s *Session) read(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	p, err := s.plan(ctx, st)
+	if err != nil {
+		return nil, err
+	}
+	if strings.Contains(strings.ToLower(st.Text), "tag(") {
+		if err := s.db.Helpers(ctx); err != nil {
+			return nil, err
+		}
+	}
+	c := s.db.Begin()
+	text, err := s.fill(ctx, c, p)
+	if err == nil {
+		var rows *engine.Rows
+		if rows, err = s.db.Query(ctx, text.Text, s.options.Params); err == nil {
+			rows.OnClose(c.Close)
+			return rows, nil
+		}
+		err = s.here(err, text, st, p)
+	} else {
+		err = s.here(err, text, st, p)
+	}
+	if e := c.Close(); e != nil {
+		s.log.Error("close copy", "error", e)
+	}
+	return nil, err
+}
+
+// plan parses and plans what a statement reads.
+func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, error) {
+	tree, err := s.db.Parse(ctx, st.Reading)
+	if err != nil {
+		return nil, parseFailed(err, st)
+	}
+	q, err := syntax.Decode(tree)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Make(q, st.Text, s.env(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range p.Notices {
+		s.notify("%s", n)
+	}
+	return p, s.checkKeys(p)
+}
+
+func parseFailed(err error, st syntax.Statement) error {
+	p, ok := asError[*engine.ParseError](err)
+	if !ok {
+		return err
+	}
+	first, rest, _ := strings.Cut(strings.TrimSpace(p.Message), "\n")
+	e := sqlerr.New(sqlerr.SyntaxError, "%s", strings.TrimRight(first, ".! ")).At(st.Text, p.Position).WithDetail("%s", strings.TrimSpace(rest))
+	if p.NotSelect {
+		e.Code, e.Message = sqlerr.FeatureNotSupported, "this kind of query can't be planned"
+	}
+	return e
+}
+
+// checkKeys says what keys can never mean, before any call.
+func (s *Session) checkKeys(p *plan.Plan) error {
+	for _, sc := range p.Scans {
+		for _, b := range sc.Boxes {
+			for _, r := range b.Regions {
+				if err := checkRegion("WHERE region", r); err != nil || strings.ContainsAny(r, "*?!") || r == "all" {
+					if err == nil || strings.ContainsAny(r, "*?!") {
+						s.notify("region = '%s' matches no row, it is compared as it is written: use --regions or SET regions = '%s'", r, r)
+						continue
+					}
+					return err
+				}
+			}
+			for _, a := range b.Accounts {
+				if !isAccount(a) {
+					s.notify("account_id = '%s' matches no row: account ids have twelve digits", a)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// env is what planning may know of the session.
+func (s *Session) env(ctx context.Context) *plan.Env {
+	return &plan.Env{
+		Catalog:     s.catalog,
+		Service:     s.service,
+		LocalSchema: s.localSchema,
+		Local:       s.localTable,
+		Macro: func(name string) (plan.Macro, bool) {
+			if !s.macros[name] {
+				return plan.Macro{}, false
+			}
+			m, err := s.db.Macro(ctx, name)
+			return plan.Macro{Params: m.Params, Body: m.Body}, err == nil && m.Body != ""
+		},
+		Parse: func(text string) (*syntax.Query, error) {
+			tree, err := s.db.Parse(ctx, text)
+			if err != nil {
+				return nil, err
+			}
+			return syntax.Decode(tree)
+		},
+		Param: func(name string) (string, bool) { v, ok := s.options.Params[name]; return v, ok },
+		Header: func(e *syntax.Expr) (string, error) {
+			text, err := s.db.Deserialize(ctx, e.AsSelect())
+			return strings.TrimSuffix(strings.TrimPrefix(text, "SELECT "), ";"), err
+		},
+		Fold: func(e *syntax.Expr) (string, bool, bool) {
+			text, err := s.db.Deserialize(ctx, e.AsSelect())
+			if err != nil {
+				return "", false, false
+			}
+			return s.db.Fold(ctx, strings.TrimSuffix(text, ";"), functions(e))
+		},
+	}
+}
+
+func functions(e *syntax.Expr) []string {
+	var out []string
+	e.Walk(func(x *syntax.Expr) bool {
+		if x.Func != "" {
+			out = append(out, x.Func)
+		}
+		return true
+	})
+	return out
+}
+
+func (s *Session) localSchema(name string) bool {
+	if !s.local {
+		return false
+	}
+	ok, err := s.db.HasSchema(context.Background(), name)
+	return ok && err == nil
+}
+
+func (s *Session) localTable(cat, schema, name string) (plan.Local, bool) {
+	if !s.local {
+		return plan.Local{}, false
+	}
+	l, ok, err := s.db.Local(context.Background(), cat, schema, name)
+	return plan.Local{Columns: l.Columns, View: l.View}, ok && err == nil
+}
+
+// fill puts into a copy what a plan needs, and gives the text to run. The
+// statement is bound to the empty tables first, so that what is wrong with it
+// is said before any call.
+func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (syntax.Rewritten, error) {
+	text := p.Text(nil)
+	if p.Everything {
+		if err := s.declare(ctx, c); err != nil {
+			return text, err
+		}
+	}
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range p.Scans {
+		l, err := c.Table(ctx, sc.Table, sc.Columns)
+		if err != nil {
+			return text, err
+		}
+		loaders[sc.Table] = l
+	}
+	if len(p.Scans) == 0 {
+		return text, nil
+	}
+	if !dynamic(text.Text) {
+		if _, err := s.db.Describe(ctx, text.Text, s.options.Params); err != nil {
+			return text, err
+		}
+	}
+	if err := s.fetch(ctx, p, loaders); err != nil {
+		return text, err
+	}
+	for _, sc := range p.Scans {
+		wide, err := loaders[sc.Table].Finish(ctx)
+		if err != nil {
+			return text, err
+		}
+		for _, w := range wide {
+			s.notify("%s of %s holds a value that is no %s, such as %.60s: the column is JSON in this result", w.Column, w.Table, w.Type, w.Value)
+		}
+	}
+	wide, err := s.widePaths(ctx, p)
+	return p.Text(wide), err
+}
+
+// dynamic reports whether a statement's columns depend on rows: a PIVOT that
+// finds its own can't be bound to empty tables.
+func dynamic(text string) bool {
+	return slices.ContainsFunc(syntax.Lex(text), func(t syntax.Token) bool { return t.Is("PIVOT") || t.Is("PIVOT_WIDER") })
+}
+
+// widePaths finds the typed paths that hold a value which is not of the type.
+func (s *Session) widePaths(ctx context.Context, p *plan.Plan) ([]plan.Path, error) {
+	var wide []plan.Path
+	for _, path := range p.Paths() {
+		if path.Type == catalog.JSON {
+			continue
+		}
+		col := path.Table.Columns[path.Column]
+		name := fmt.Sprintf("aws.%s.%s", engine.Quote(path.Table.Service), engine.Quote(path.Table.Plural))
+		misfit, err := s.db.Misfit(ctx, name, col.Name, path.Pointer(), path.Type)
+		if err != nil {
+			return nil, err
+		}
+		if misfit != "" {
+			wide = append(wide, path)
+			s.notify("%s.%s of %s holds a value that is no %s, such as %.60s: it is JSON in this result", col.Name, strings.Join(path.Steps, "."), path.Table.Name(), path.Type, misfit)
+		}
+	}
+	return wide, nil
+}
+
+// declare makes every table, empty, for those who ask which there are.
+func (s *Session) declare(ctx context.Context, c *engine.Copy) error {
+	var tables []*catalog.Table
+	for _, e := range s.catalog.Entries("") {
+		t, err := s.catalog.Table(e.Type)
+		if err != nil {
+			return err
+		}
+		tables = append(tables, t)
+	}
+	return c.Declare(ctx, tables)
+}
+
+// A sink hands fetched rows to the loaders. DuckDB has one connection, so one
+// batch is loaded at a time.
+type sink struct {
+	mu      sync.Mutex
+	loaders map[*catalog.Table]*engine.Loader
+}
+
+func (k *sink) Add(ctx context.Context, t *catalog.Table, rows []fetch.Row) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, r := range rows {
+		if err := k.loaders[t].Append(ctx, r.Account, r.Region, r.Identifier, json.RawMessage(r.Properties)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// fetch makes the calls of a plan.
+func (s *Session) fetch(ctx context.Context, p *plan.Plan, loaders map[*catalog.Table]*engine.Loader) error {
+	scans := slices.DeleteFunc(slices.Clone(p.Scans), func(sc *plan.Scan) bool { return len(sc.Boxes) == 0 })
+	if len(scans) == 0 {
+		return nil
+	}
+	cloud, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	scope, err := s.scope(ctx, scans)
+	if err != nil {
+		return err
+	}
+	f := &fetch.Fetcher{Catalog: s.catalog, Parallel: s.settings.parallel(), Logger: s.log,
+		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
+			return cloud.Client(ctx, account, region)
+		}}
+	report, err := f.Run(ctx, scans, scope, &sink{loaders: loaders})
+	s.calls += report.Lists + report.Gets
+	for _, n := range report.Notices {
+		s.notify("%s", n)
+	}
+	return err
+}
+
+// scope resolves the settings, as far as the scans need them.
+func (s *Session) scope(ctx context.Context, scans []*plan.Scan) (fetch.Scope, error) {
+	cloud, err := s.connect(ctx)
+	if err != nil {
+		return fetch.Scope{}, err
+	}
+	me, err := cloud.Identity(ctx)
+	if err != nil {
+		return fetch.Scope{}, err
+	}
+	scope := fetch.Scope{Accounts: s.settings.Accounts}
+	if len(scope.Accounts) == 0 {
+		scope.Accounts = []string{me.Account}
+	}
+	need, global := false, false
+	for _, sc := range scans {
+		for _, b := range sc.Boxes {
+			need = need || b.Regions == nil && !sc.Table.Global
+			global = global || b.Regions == nil && sc.Table.Global
+		}
+	}
+	switch {
+	case need:
+		scope.Regions, err = s.regions(ctx, scope.Accounts[0])
+	case global:
+		home := cloud.Region()
+		if home == "" {
+			home = map[string]string{"aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}[me.Partition]
+		}
+		scope.Regions = []string{catalog.HomeRegion(home)}
+	}
+	return scope, err
+}
+
+// here moves an error's place from the text that DuckDB ran to the user's, and
+// adds names that are near.
+func (s *Session) here(err error, text syntax.Rewritten, st syntax.Statement, p *plan.Plan) error {
+	var e *sqlerr.Error
+	if !errors.As(err, &e) {
+		return err
+	}
+	if e.Position > 0 && e.Statement != st.Text {
+		at := e.Position - 1
+		e.Statement, e.Position = st.Text, text.Offset(at)+1
+	}
+	if e.Position == 0 || e.Position > len(st.Text) {
+		return e
+	}
+	parts := syntax.NameAt(st.Text, e.Position-1)
+	if len(parts) == 0 {
+		return e
+	}
+	name := parts[len(parts)-1].Text
+	switch e.Code {
+	case sqlerr.UndefinedColumn:
+		s.nearColumns(e, name, p)
+	case sqlerr.UndefinedTable:
+		if len(parts) == 1 {
+			if near := s.catalog.NearTables("", name); len(near) > 0 {
+				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+			}
+		}
+	}
+	return e
+}
+
+func (s *Session) nearColumns(e *sqlerr.Error, name string, p *plan.Plan) {
+	var near, in []string
+	for _, sc := range p.Scans {
+		if _, ok := sc.Table.Column(name); ok {
+			return // it is there; what is wrong is something else, and DuckDB said it
+		}
+		near = append(near, sc.Table.NearColumns(name)...)
+		in = append(in, sc.Table.Name())
+	}
+	if len(in) == 0 {
+		return
+	}
+	e.Message = fmt.Sprintf("column %q does not exist in %s", name, strings.Join(in, " or "))
+	e.Detail, e.Hint = "", ""
+	if len(near) > 0 {
+		e.Hint = strings.Join(near[:min(3, len(near))], ", ")
+	} else if len(in) == 1 {
+		e.Hint = "DESCRIBE " + in[0]
+	}
+}

@@ -1,0 +1,263 @@
+// Package session is the one door: Run takes SQL text and yields results.
+//
+// It puts the steps in order (syntax, plan, fetch, engine), resolves names and
+// settings, and words every error. Shell, scripts and servers all call it;
+// there is no second way to run a statement.
+package session
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"strings"
+	"sync"
+
+	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/cloudcontrol"
+	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
+)
+
+// Options are what a session starts with. The zero value talks to AWS with the
+// SDK's default chain.
+type Options struct {
+	Settings Settings
+	// Catalog is the types to work with; nil is the embedded one.
+	Catalog *catalog.Catalog
+	// Cloud says how to reach AWS. Its Region and roles come from Settings.
+	Cloud cloudcontrol.Options
+	// Params are the values of $name in statements.
+	Params map[string]string
+	// TempDir is where DuckDB may spill; made when first needed.
+	TempDir string
+	// Notify takes what a user should know beside the rows, one line each;
+	// may be nil.
+	Notify func(notice string)
+	Logger *slog.Logger // nil: nothing
+}
+
+// A Session runs statements, one after the other. It is not safe for
+// concurrent use.
+type Session struct {
+	options  Options
+	settings Settings
+	catalog  *catalog.Catalog
+	db       *engine.DB
+	log      *slog.Logger
+	service  string // of USE
+	macros   map[string]bool
+	local    bool // DuckDB may hold tables of the user's
+
+	once  sync.Once
+	cloud *cloudcontrol.Cloud
+	fail  error
+
+	calls int
+}
+
+// New opens a session. It makes no call to AWS.
+func New(ctx context.Context, o Options) (*Session, error) {
+	if err := o.Settings.check(); err != nil {
+		return nil, err
+	}
+	s := &Session{options: o, settings: o.Settings, catalog: o.Catalog, log: o.Logger, macros: map[string]bool{}}
+	if s.catalog == nil {
+		s.catalog = catalog.Embedded()
+	}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir})
+	if err != nil {
+		return nil, err
+	}
+	s.db = db
+	return s, nil
+}
+
+// Close frees the engine and what it spilled.
+func (s *Session) Close() error { return s.db.Close() }
+
+// Calls is how many calls to Cloud Control the session has made.
+func (s *Session) Calls() int { return s.calls }
+
+// A Result is what one statement came to.
+type Result struct {
+	Statement syntax.Statement
+	// Rows is nil for a statement that gives none. It is valid until the
+	// function that was handed the Result returns.
+	Rows *engine.Rows
+}
+
+// Run runs the statements of a script in order and hands each result to out.
+// The first that fails ends the run. The error is a *sqlerr.Error; one that
+// comes from cancelling ctx wraps its cause.
+func (s *Session) Run(ctx context.Context, script string, out func(context.Context, Result) error) error {
+	for _, st := range syntax.Split(script) {
+		if err := s.statement(ctx, st, out); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(context.Context, Result) error) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // a broken promise of ours, see STYLE of errors: shown, not thrown
+			s.log.Error("panic", "value", p, "stack", string(debug.Stack()))
+			err = sqlerr.New(sqlerr.Internal, "internal error: %v", p).
+				WithDetail("this is a fault of skyql, not of the statement; please report it with the statement")
+		}
+	}()
+	if err := ctx.Err(); err != nil {
+		return s.canceled(ctx)
+	}
+	rows, err := s.run(ctx, st)
+	if err != nil {
+		return s.word(ctx, err)
+	}
+	var outErr error
+	if out != nil {
+		outErr = out(ctx, Result{Statement: st, Rows: rows})
+	}
+	if rows != nil {
+		if err := rows.Close(); err != nil && outErr == nil {
+			outErr = err
+		}
+	}
+	if outErr != nil {
+		return s.word(ctx, outErr)
+	}
+	return nil
+}
+
+func (s *Session) canceled(ctx context.Context) error {
+	return sqlerr.New(sqlerr.QueryCanceled, "canceled").Wrap(context.Cause(ctx))
+}
+
+func (s *Session) notify(format string, args ...any) {
+	if s.options.Notify != nil {
+		s.options.Notify(fmt.Sprintf(format, args...))
+	}
+}
+
+// run takes a statement to its rows.
+func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	switch st.Verb {
+	case syntax.Read:
+		return s.read(ctx, st)
+	case syntax.Show:
+		return s.show(ctx, st)
+	case syntax.Describe:
+		return s.describe(ctx, st)
+	case syntax.Use:
+		return nil, s.use(ctx, st)
+	case syntax.Set:
+		return nil, s.set(ctx, st)
+	case syntax.Explain:
+		return s.explain(ctx, st)
+	case syntax.Make, syntax.Write, syntax.Export:
+		return s.change(ctx, st)
+	}
+	return s.other(ctx, st)
+}
+
+// other runs what is DuckDB's own business.
+func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	switch st.Word {
+	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "transactions are not supported").At(st.Text, 0)
+	}
+	if at, name := s.mentions(st); at >= 0 {
+		return nil, readOnly(st, st.Word, name).At(st.Text, at)
+	}
+	s.local = true
+	return nil, s.db.Exec(ctx, st.Text, nil)
+}
+
+// mentions finds the first name of a cloud table in a statement that must not
+// touch one.
+func (s *Session) mentions(st syntax.Statement) (at int, name string) {
+	for i, t := range st.Tokens {
+		if !t.IsName() || i > 0 && st.Tokens[i-1].IsOp(".") {
+			continue
+		}
+		if e, _, ok := s.cloudTable(syntax.NameAt(st.Text, t.Pos)); ok {
+			return t.Pos, e.Name()
+		}
+	}
+	return -1, ""
+}
+
+// cloudTable finds a dotted name among the cloud tables; a local schema of
+// the same name as a service wins.
+func (s *Session) cloudTable(parts []syntax.Part) (catalog.Entry, catalog.Form, bool) {
+	switch n := len(parts); {
+	case n >= 3 && isProvider(parts[0].Text):
+		return s.catalog.Lookup(parts[1].Text, parts[2].Text)
+	case n == 2 && !s.localSchema(parts[0].Text):
+		return s.catalog.Lookup(parts[0].Text, parts[1].Text)
+	case n == 1 && s.service != "":
+		if _, local := s.localTable("", "", parts[0].Text); !local {
+			return s.catalog.Lookup(s.service, parts[0].Text)
+		}
+	}
+	return catalog.Entry{}, 0, false
+}
+
+func isProvider(name string) bool {
+	return strings.EqualFold(name, "aws") || strings.EqualFold(name, "awscc")
+}
+
+func readOnly(st syntax.Statement, word, name string) *sqlerr.Error {
+	return sqlerr.New(sqlerr.FeatureNotSupported, "%s: %s can only be read by this version", strings.ToLower(word), name)
+}
+
+// connect loads credentials and endpoints, once.
+func (s *Session) connect(ctx context.Context) (*cloudcontrol.Cloud, error) {
+	s.once.Do(func() {
+		o := s.options.Cloud
+		o.Parallel = s.settings.parallel()
+		o.Logger = s.log
+		s.cloud, s.fail = cloudcontrol.Open(ctx, o)
+	})
+	return s.cloud, s.fail
+}
+
+// use is USE aws.service, USE service, or USE aws, which takes the service back.
+func (s *Session) use(ctx context.Context, st syntax.Statement) error {
+	var parts []syntax.Part
+	if len(st.Tokens) > 1 {
+		parts = syntax.NameAt(st.Text, st.Tokens[1].Pos)
+	}
+	if len(parts) == 0 || st.Tokens[len(st.Tokens)-2].End != parts[len(parts)-1].End {
+		return sqlerr.New(sqlerr.SyntaxError, "USE takes a service").At(st.Text, 0).WithHint("USE aws.ec2")
+	}
+	if isProvider(parts[0].Text) || strings.EqualFold(parts[0].Text, "memory") {
+		if len(parts) == 1 {
+			s.service = ""
+			return nil
+		}
+		parts = parts[1:]
+	}
+	name := strings.ToLower(parts[0].Text)
+	if len(s.catalog.Entries(name)) > 0 && len(parts) == 1 && !s.localSchema(name) {
+		s.service = name
+		return nil
+	}
+	err := sqlerr.New(sqlerr.UndefinedObject, "service aws.%s does not exist", name).At(st.Text, parts[0].Pos)
+	if near := s.catalog.NearServices(name); len(near) > 0 {
+		return err.WithHint("did you mean USE aws.%s?", near[0])
+	}
+	return err.WithHint("SHOW SERVICES")
+}
+
+// asError finds an error of a type in a chain.
+func asError[T error](err error) (T, bool) {
+	var t T
+	ok := errors.As(err, &t)
+	return t, ok
+}
