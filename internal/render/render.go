@@ -83,7 +83,9 @@ func plain(v any) string {
 // visible replaces what a terminal would act on: line breaks become ⏎, other
 // control and formatting characters their escape.
 func visible(s string) string {
-	if !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar }) {
+	if !strings.ContainsFunc(s, func(r rune) bool {
+		return unicode.IsControl(r) || unicode.Is(unicode.Cf, r) || r == unicode.ReplacementChar
+	}) {
 		return s
 	}
 	var b strings.Builder
