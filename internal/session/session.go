@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
@@ -90,6 +91,8 @@ type Result struct {
 	// Rows is nil for a statement that gives none. It is valid until the
 	// function that was handed the Result returns.
 	Rows *engine.Rows
+	// Took is the time up to the first row.
+	Took time.Duration
 }
 
 // Run runs the statements of a script in order and hands each result to out.
@@ -115,13 +118,14 @@ func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(c
 	if err := ctx.Err(); err != nil {
 		return s.canceled(ctx)
 	}
+	start := time.Now()
 	rows, err := s.run(ctx, st)
 	if err != nil {
 		return s.word(ctx, err)
 	}
 	var outErr error
 	if out != nil {
-		outErr = out(ctx, Result{Statement: st, Rows: rows})
+		outErr = out(ctx, Result{Statement: st, Rows: rows, Took: time.Since(start)})
 	}
 	if rows != nil {
 		if err := rows.Close(); err != nil && outErr == nil {

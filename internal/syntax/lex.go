@@ -42,7 +42,7 @@ func (t Token) IsName() bool { return t.Kind == Name || t.Kind == Quoted }
 // what complains.
 //
 // Rules are those of DuckDB's scanner, which is PostgreSQL's: block comments
-// nest, quotes are doubled inside quotes, E'' takes backslashes, dollar quotes
+// nest, quotes are doubled inside quotes, E” takes backslashes, dollar quotes
 // need a tag that doesn't start with a digit.
 func Lex(text string) []Token {
 	var out []Token

@@ -1,0 +1,149 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/skyql/skyql/internal/render"
+	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/sqlerr"
+)
+
+// A query is the flags of skyql query.
+type query struct {
+	connection
+	file, format, output string
+	given                []string
+}
+
+func newQuery(s streams) *cobra.Command {
+	q := &query{}
+	cmd := &cobra.Command{
+		Use:   "query [SQL]",
+		Short: "Run SQL statements",
+		Long:  "Run SQL statements, given as an argument, in a file, or on standard input.\nRows go to standard output, everything else to standard error.",
+		Example: `  skyql query --sandbox "SELECT vpc_id, cidr_block FROM aws.ec2.vpcs"
+  skyql query --regions all "SELECT region, count(*) FROM aws.s3.buckets GROUP BY ALL"
+  echo 'SHOW SERVICES' | skyql query --format csv`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error { return q.run(cmd.Context(), args, s) },
+	}
+	f := cmd.Flags()
+	f.StringVarP(&q.file, "file", "f", "", "read the statements from a file, - for standard input")
+	f.StringVar(&q.format, "format", firstOf(env("SKYQL_FORMAT"), "table"), "one of "+strings.Join(render.Formats, ", "))
+	f.StringVarP(&q.output, "output", "o", "", "write the rows to a file")
+	f.StringArrayVarP(&q.given, "param", "p", nil, "name=value: what $name stands for")
+	q.register(f)
+	return cmd
+}
+
+func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
+	text, err := q.text(args, s)
+	if err != nil {
+		return err
+	}
+	if err := q.check(); err != nil {
+		return err
+	}
+	out := s.out
+	if q.output != "" {
+		f, err := os.OpenFile(q.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+		if err != nil {
+			return err
+		}
+		defer func() {
+			if e := f.Close(); err == nil {
+				err = e
+			}
+		}()
+		out = f
+	}
+	sess, stop, err := q.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	err = sess.Run(ctx, text, func(ctx context.Context, r session.Result) error {
+		if r.Rows == nil {
+			return nil
+		}
+		start, calls := time.Now(), sess.Calls()
+		n, err := render.Write(out, q.format, r.Rows, render.Options{Width: width(out)})
+		if err == nil && width(s.err) > 0 {
+			fmt.Fprintf(s.err, "%d %s · %d %s · %.1f s\n", n, plural(n, "row"), calls-q.counted, plural(calls-q.counted, "call"), (r.Took + time.Since(start)).Seconds())
+		}
+		q.counted = calls
+		return err
+	})
+	if errors.Is(err, syscall.EPIPE) {
+		return nil // whoever read had enough
+	}
+	return err
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// text is the script to run.
+func (q *query) text(args []string, s streams) (string, error) {
+	switch {
+	case len(args) == 1 && q.file != "":
+		return "", sqlerr.New(sqlerr.InvalidParameter, "SQL is given as an argument and with -f: which is it?")
+	case len(args) == 1:
+		return args[0], nil
+	case q.file != "" && q.file != "-":
+		b, err := os.ReadFile(q.file)
+		return string(b), err
+	}
+	if f, ok := s.in.(*os.File); ok && q.file == "" && term.IsTerminal(int(f.Fd())) {
+		return "", sqlerr.New(sqlerr.InvalidParameter, "no SQL given").WithHint(`skyql query --sandbox "SELECT username FROM aws.connect.users LIMIT 5"`)
+	}
+	b, err := io.ReadAll(s.in)
+	return string(b), err
+}
+
+// check refuses flags that can't be meant, before anything is opened.
+func (q *query) check() error {
+	known := false
+	for _, f := range render.Formats {
+		known = known || f == q.format
+	}
+	if !known {
+		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", q.format).WithHint("--format %s", strings.Join(render.Formats, "|"))
+	}
+	q.params = map[string]string{}
+	for _, p := range q.given {
+		name, value, ok := strings.Cut(p, "=")
+		if !ok || name == "" {
+			return sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
+		}
+		q.params[name] = value
+	}
+	return nil
+}
+
+// width is a terminal's width, 0 for anything else.
+func width(w io.Writer) int {
+	f, ok := w.(*os.File)
+	if !ok {
+		return 0
+	}
+	n, _, err := term.GetSize(int(f.Fd()))
+	if err != nil {
+		return 0
+	}
+	return n
+}
