@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -140,41 +141,50 @@ func (b *binder) setOperation(q *syntax.Query, sc *scope, bl *block) {
 		bl.open = true
 		return
 	}
-	for _, o := range bl.arms[0].outs {
-		bl.outs = append(bl.outs, output{name: o.name, from: common(q, bl.arms, o)})
+	for i, o := range bl.arms[0].outs {
+		out := output{name: o.name, from: common(q, bl.arms, i), varchar: true}
+		for _, a := range bl.arms {
+			j, ok := counterpart(q, a, i, o.name)
+			out.varchar = out.varchar && ok && a.outs[j].text()
+		}
+		bl.outs = append(bl.outs, out)
 	}
 	for _, a := range bl.arms {
 		bl.open = bl.open || a.open || q.ByName
 	}
-	if q.ByName { // outputs of the later arms too, in an order that is theirs
+	if q.ByName { // other outputs of the later arms too, in an order that is theirs
 		for _, a := range bl.arms[1:] {
 			bl.outs = append(bl.outs, a.outs...)
 		}
 	}
 }
 
+// counterpart gives the place of an arm's column for an output of a set operation.
+func counterpart(q *syntax.Query, arm *block, at int, name string) (int, bool) {
+	if q.ByName {
+		at = slices.IndexFunc(arm.outs, func(o output) bool { return strings.EqualFold(o.name, name) })
+	}
+	return at, !arm.open && at >= 0 && at < len(arm.outs)
+}
+
 // common gives an output's origin if every arm's column at its place holds the
 // same property of the same table.
-func common(q *syntax.Query, arms []*block, first output) origin {
-	if q.ByName || first.from.ref == nil {
+func common(q *syntax.Query, arms []*block, at int) origin {
+	first := arms[0].outs[at].from
+	if first.ref == nil {
 		return origin{}
 	}
-	at := -1
-	for i, o := range arms[0].outs {
-		if o.name == first.name && o.column == first.column {
-			at = i
-		}
-	}
-	for _, a := range arms[1:] {
-		if a.open || arms[0].open || at < 0 || at >= len(a.outs) {
+	for _, a := range arms {
+		i, ok := counterpart(q, a, at, arms[0].outs[at].name)
+		if !ok {
 			return origin{}
 		}
-		o := a.outs[at].from
-		if o.ref == nil || o.ref.table != first.from.ref.table || o.col != first.from.col || strings.Join(o.path, "\x00") != strings.Join(first.from.path, "\x00") {
+		o := a.outs[i]
+		if o.from.ref == nil || o.from.ref.table != first.ref.table || o.from.col != first.col || !slices.Equal(o.from.path, first.path) {
 			return origin{}
 		}
 	}
-	return first.from
+	return first
 }
 
 func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {

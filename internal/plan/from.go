@@ -81,7 +81,7 @@ func (b *binder) show(r *syntax.Ref, sc *scope, bl *block) {
 		return
 	}
 	for _, ref := range b.refs[before:] {
-		ref.never = true
+		ref.never, ref.described = true, true
 	}
 }
 
@@ -91,7 +91,7 @@ func (b *binder) derived(r *syntax.Ref, inner *block, sc *scope) *node {
 		rel.name = r.Table
 	}
 	for _, o := range renamed(inner.outs, r.Columns) {
-		rel.columns = append(rel.columns, &column{name: o.name, from: o.from})
+		rel.columns = append(rel.columns, &column{name: o.name, from: o.from, varchar: o.text()})
 	}
 	sc.relations = append(sc.relations, rel)
 	return &node{relation: rel, block: inner}

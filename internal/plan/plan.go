@@ -100,6 +100,8 @@ func (s Set) Or(o Set) Set {
 // nil, for nothing known.
 type Env struct {
 	Catalog *catalog.Catalog
+	// Narrow says how far predicates count.
+	Narrow Narrow
 	// Service is that of USE aws.service; empty for none.
 	Service string
 	// Local finds a table or view of DuckDB's own. Catalog and schema may be
@@ -120,6 +122,18 @@ type Env struct {
 	// Header gives the name that DuckDB would head an expression's column with.
 	Header func(e *syntax.Expr) (string, error)
 }
+
+// A Narrow is how far predicates count.
+type Narrow uint8
+
+const (
+	// Keys is everything: accounts, regions, identifiers, list parents.
+	Keys Narrow = iota
+	// Scope is accounts and regions alone: SET pushdown = 'off'.
+	Scope
+	// Nothing is for tests, over settings that cover every account and region.
+	Nothing
+)
 
 // A Local is a table or view of DuckDB's own.
 type Local struct {
@@ -148,7 +162,7 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 	b.headers()
 	p := b.plan
 	for _, r := range b.refs {
-		if err := p.add(r, text); err != nil {
+		if err := p.add(r, text, env.Narrow); err != nil {
 			return nil, err
 		}
 	}
@@ -156,7 +170,7 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 }
 
 // add unites what a reference needs with the scan of its table.
-func (p *Plan) add(r *reference, text string) error {
+func (p *Plan) add(r *reference, text string, narrow Narrow) error {
 	i := slices.IndexFunc(p.Scans, func(s *Scan) bool { return s.Table == r.table })
 	if i < 0 {
 		i = len(p.Scans)
@@ -167,7 +181,7 @@ func (p *Plan) add(r *reference, text string) error {
 	slices.Sort(s.Columns)
 	s.Columns = slices.Compact(s.Columns)
 	box, some := r.box()
-	if !some {
+	if !some && (narrow == Keys || r.described) {
 		return nil
 	}
 	if r.form == catalog.Singular && r.table.Singular != r.table.Plural && box.Identifiers == nil {
@@ -177,6 +191,12 @@ func (p *Plan) add(r *reference, text string) error {
 		}
 		return sqlerr.New(sqlerr.SyntaxError, "aws.%s.%s needs an identifier", r.table.Service, r.table.Singular).At(text, r.loc).
 			WithHint("WHERE identifier = '<%s>', or read %s for all of them", part, r.table.Name())
+	}
+	switch narrow {
+	case Scope:
+		box = Box{Accounts: box.Accounts, Regions: box.Regions}
+	case Nothing:
+		box = Box{}
 	}
 	for _, old := range s.Boxes {
 		if old.equal(box) {

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strconv"
-	"strings"
 
 	"github.com/skyql/skyql/internal/syntax"
 )
@@ -77,11 +76,8 @@ func armLimits(bl, arm *block, in limits) limits {
 		}
 		i, ok := -1, true
 		for _, a := range bl.arms {
-			j := at
-			if bl.query.ByName {
-				j = slices.IndexFunc(a.outs, func(o output) bool { return strings.EqualFold(o.name, name) })
-			}
-			if a.open || j < 0 || j >= len(a.outs) || !a.outs[j].text() {
+			j, found := counterpart(bl.query, a, at, name)
+			if !found || !a.outs[j].text() {
 				ok = false
 				break
 			}
@@ -103,7 +99,7 @@ func (o output) text() bool {
 	if o.column != nil {
 		return o.column.text()
 	}
-	c := column{from: o.from}
+	c := column{from: o.from, varchar: o.varchar}
 	return c.text()
 }
 

@@ -16,6 +16,8 @@ type reference struct {
 	need  map[int]bool
 	sets  map[int]Set // bounds by column
 	never bool        // none of its rows can matter
+	// described: its columns are all that is asked of it.
+	described bool
 }
 
 func (r *reference) want(column int) {

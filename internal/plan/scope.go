@@ -14,6 +14,8 @@ type column struct {
 	from origin
 	// of are the two columns that USING or NATURAL made one.
 	of []*column
+	// varchar: the column is VARCHAR wherever it comes from.
+	varchar bool
 }
 
 // An origin is the property that a column holds unchanged: a column of a cloud
@@ -32,7 +34,7 @@ func (c *column) text() bool {
 	if len(c.of) > 0 {
 		return c.of[0].text() && c.of[1].text()
 	}
-	return c.from.ref != nil && len(c.from.path) == 0 && c.from.column().Type == catalog.Varchar
+	return c.varchar || c.from.ref != nil && len(c.from.path) == 0 && c.from.column().Type == catalog.Varchar
 }
 
 // A relation is what a FROM item looks like to the names in a block.
@@ -113,9 +115,10 @@ func (s *scope) lookup(names []string) (several []match) {
 	first := s
 	for ; s != nil; s = s.outer {
 		local := s == first
-		unsure := false
+		unsure, named := false, false
 		for _, r := range s.relations {
 			for _, n := range r.prefixes(names) {
+				named = true
 				if c, canonical := r.find(names[n]); c != nil {
 					several = append(several, match{c, r, canonical, n, false, local})
 				} else if r.open {
@@ -133,7 +136,11 @@ func (s *scope) lookup(names []string) (several []match) {
 		}
 		for _, r := range s.relations {
 			if c, canonical := r.find(names[0]); c != nil {
-				several = append(several, match{c, r, canonical, 0, false, local})
+				m := match{c, r, canonical, 0, false, local}
+				several = append(several, m)
+				if named { // a table has the name too: twice, so that it is read but never taken for sure
+					several = append(several, m)
+				}
 			}
 			unsure = unsure || r.open
 		}
@@ -217,8 +224,9 @@ type block struct {
 type output struct {
 	name string
 	// column is the column that is passed on unchanged; nil for anything computed.
-	column *column
-	from   origin
+	column  *column
+	from    origin
+	varchar bool
 }
 
 // A node is a FROM tree.

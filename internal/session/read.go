@@ -79,25 +79,40 @@ func parseFailed(err error, st syntax.Statement) error {
 	return e
 }
 
-// checkKeys says what keys can never mean, before any call.
+// checkKeys drops the keys that can never mean anything, and says so. A region
+// that looks like one and isn't known is an error, before any call.
 func (s *Session) checkKeys(p *plan.Plan) error {
 	for _, sc := range p.Scans {
-		for _, b := range sc.Boxes {
+		for i := range sc.Boxes {
+			b := &sc.Boxes[i]
+			var regions, accounts plan.Set
 			for _, r := range b.Regions {
-				if err := checkRegion("WHERE region", r); err != nil || strings.ContainsAny(r, "*?!") || r == "all" {
-					if err == nil || strings.ContainsAny(r, "*?!") {
-						s.notify("region = '%s' matches no row, it is compared as it is written: use --regions or SET regions = '%s'", r, r)
-						continue
-					}
+				if r == "all" || r == "" || strings.ContainsAny(r, "*?!") {
+					s.notify("region = '%s' matches no row, it is compared as it is written: --regions all or SET regions = 'all' is for every region", r)
+					continue
+				}
+				if err := checkRegion("WHERE region", r); err != nil {
 					return err
 				}
+				regions = append(regions, r)
 			}
 			for _, a := range b.Accounts {
 				if !isAccount(a) {
 					s.notify("account_id = '%s' matches no row: account ids have twelve digits", a)
+					continue
 				}
+				accounts = append(accounts, a)
+			}
+			if b.Regions != nil {
+				b.Regions = plan.NewSet(regions...)
+			}
+			if b.Accounts != nil {
+				b.Accounts = plan.NewSet(accounts...)
 			}
 		}
+		sc.Boxes = slices.DeleteFunc(sc.Boxes, func(b plan.Box) bool {
+			return b.Regions != nil && len(b.Regions) == 0 || b.Accounts != nil && len(b.Accounts) == 0
+		})
 	}
 	return nil
 }
@@ -107,6 +122,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 	return &plan.Env{
 		Catalog:     s.catalog,
 		Service:     s.service,
+		Narrow:      s.narrow,
 		LocalSchema: s.localSchema,
 		Local:       s.localTable,
 		Macro: func(name string) (plan.Macro, bool) {

@@ -18,6 +18,7 @@ import (
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
 )
@@ -57,6 +58,8 @@ type Session struct {
 	fail  error
 
 	calls int
+	// narrow is what planning may drop; tests compare.
+	narrow plan.Narrow
 }
 
 // New opens a session. It makes no call to AWS.

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
 )
@@ -104,6 +105,8 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	case "default_collation", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration":
 		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", name).At(st.Text, toks[0].Pos)
 	case "regions", "accounts", "parallel":
+	case "pushdown":
+		return s.setPushdown(st, toks)
 	default:
 		return s.db.Exec(ctx, st.Text, nil)
 	}
@@ -131,6 +134,26 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		return sqlerr.From(err).At(st.Text, toks[0].Pos)
 	}
 	s.settings = next
+	return nil
+}
+
+// setPushdown is SET pushdown = 'on' or 'off': off fetches whole tables in the
+// scope of a statement, and gives the same rows.
+func (s *Session) setPushdown(st syntax.Statement, toks []syntax.Token) error {
+	value := "on"
+	for _, t := range toks[1:] {
+		if t.Kind != syntax.EOF && !t.IsOp("=") && !t.Is("TO") {
+			value = strings.ToLower(t.Text)
+		}
+	}
+	switch value {
+	case "on", "default", "true":
+		s.narrow = plan.Keys
+	case "off", "false":
+		s.narrow = plan.Scope
+	default:
+		return sqlerr.New(sqlerr.InvalidParameter, "setting pushdown: %q is neither on nor off", value).At(st.Text, toks[0].Pos)
+	}
 	return nil
 }
 
