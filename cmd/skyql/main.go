@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -41,7 +42,7 @@ var errShown = errors.New("already shown")
 // run is the program: arguments and streams in, exit status out.
 func run(ctx context.Context, args []string, s streams) int {
 	root := newRoot(s)
-	root.SetArgs(args)
+	root.SetArgs(append([]string{}, args...)) // cobra takes nil for os.Args
 	err := root.ExecuteContext(ctx)
 	switch {
 	case err == nil:
@@ -68,7 +69,18 @@ func newRoot(s streams) *cobra.Command {
 		Long:          "skyql runs SQL over AWS resources: every resource type is a table such as aws.ec2.vpcs.\nTry it without an account: skyql query --sandbox \"SELECT username FROM aws.connect.users LIMIT 5\"",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args:          cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return cmd.Help()
+			}
+			e := sqlerr.New(sqlerr.InvalidParameter, "unknown command %q", args[0])
+			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+				return e.WithHint("skyql %s", near[0])
+			}
+			return e.WithHint("skyql query %q, or skyql --help", strings.Join(args, " "))
+		},
+		SuggestionsMinimumDistance: 2,
 	}
 	root.SetIn(s.in)
 	root.SetOut(s.out)

@@ -1,7 +1,10 @@
 package cloudcontrol
 
 import (
+	"errors"
+	"net"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -30,7 +33,10 @@ func newRetryer() aws.Retryer {
 
 func byCode(err error) aws.Ternary {
 	code := codeOf(err)
+	var dns *net.DNSError
 	switch {
+	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dns) && dns.IsNotFound:
+		return aws.FalseTernary // nobody is there: waiting doesn't help
 	case code == handlerBug:
 		return aws.FalseTernary
 	case retryable[code]:

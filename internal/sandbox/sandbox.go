@@ -129,6 +129,19 @@ func (s *Sandbox) Log() []Call {
 	return append([]Call(nil), s.log...)
 }
 
+// Identifiers gives those of a type's resources in a place, sorted.
+func (s *Sandbox) Identifiers(account, region, typ string) []string {
+	t, err := s.catalog.Table(typ)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, r := range s.store.shelf(t).byPlace[account+" "+region] {
+		out = append(out, r.id)
+	}
+	return out
+}
+
 // ResetCalls forgets all calls.
 func (s *Sandbox) ResetCalls() {
 	s.mu.Lock()

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/skyql/skyql/internal/sandbox"
+)
+
+var update = flag.Bool("update", false, "rewrite expected output")
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"skyql": main})
+}
+
+// cloud gives the variables with which a command reaches a sandbox as it would
+// reach AWS: through the SDK's own.
+func cloud(url, dir string) []string {
+	return []string{
+		"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=dummy", "AWS_REGION=us-east-1",
+		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
+		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "HOME=" + dir,
+	}
+}
+
+// Scripts read like a user's terminal. Beside testscript's own verbs there is
+// "calls Operation=N …", which compares the calls to Cloud Control since the
+// last time.
+func TestScript(t *testing.T) {
+	t.Parallel()
+	shared, err := filepath.Abs("../../../shared")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata/script",
+		UpdateScripts: *update,
+		Setup: func(e *testscript.Env) error {
+			s := sandbox.NewServer(sandbox.Options{})
+			e.Defer(s.Close)
+			e.Values["sandbox"] = s
+			e.Vars = append(e.Vars, cloud(s.URL, e.WorkDir)...)
+			e.Setenv("SHARED", shared)
+			for _, u := range s.Identifiers("111122223333", "us-east-1", "AWS::Connect::User")[:1] {
+				e.Setenv("USER_ARN", u)
+			}
+			return nil
+		},
+		Condition: func(cond string) (bool, error) {
+			_, err := os.Stat(filepath.Join(shared, "data"))
+			return cond == "shared" && err == nil, nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
+				s := ts.Value("sandbox").(*sandbox.Server)
+				got, log := s.Calls(), s.Log()
+				s.ResetCalls()
+				for _, a := range args {
+					op, n, _ := strings.Cut(a, "=")
+					if want, err := strconv.Atoi(n); err != nil || got[op] != want {
+						ts.Fatalf("%s: %d calls, want %s (all: %v)\n%v", op, got[op], n, got, log)
+					}
+				}
+			},
+		},
+	})
+}
+
+var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// TestDocs runs every console block of the README and docs against a fresh
+// sandbox and compares what it prints.
+func TestDocs(t *testing.T) {
+	t.Parallel()
+	pages, err := filepath.Glob("../../docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	for _, page := range append(pages, "../../README.md") {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		next := consoleBlock.ReplaceAllFunc(text, func(block []byte) []byte {
+			blocks++
+			body := consoleBlock.FindSubmatch(block)[1]
+			return []byte("```console\n" + console(t, string(body)) + "```")
+		})
+		if *update && !bytes.Equal(text, next) {
+			if err := os.WriteFile(page, next, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if d := cmp.Diff(string(text), string(next)); d != "" {
+			t.Errorf("%s is not what the commands print (-page +now)\n%s", page, d)
+		}
+	}
+	if blocks == 0 {
+		t.Error("no page has a console block")
+	}
+}
+
+// console runs the commands of a console block, which are the lines behind a
+// dollar sign, and gives the block as it should be.
+func console(t *testing.T, body string) string {
+	t.Helper()
+	s := sandbox.NewServer(sandbox.Options{})
+	defer s.Close()
+	var out strings.Builder
+	lines := strings.Split(body, "\n")
+	for i := 0; i < len(lines); i++ {
+		if !strings.HasPrefix(lines[i], "$ ") {
+			continue
+		}
+		command := strings.TrimPrefix(lines[i], "$ ")
+		fmt.Fprintln(&out, lines[i])
+		for strings.HasSuffix(lines[i], `\`) || strings.Count(command, `"`)%2 == 1 {
+			i++
+			if i == len(lines) {
+				t.Fatalf("unfinished command %q", command)
+			}
+			command += "\n" + lines[i]
+			fmt.Fprintln(&out, lines[i])
+		}
+		self, err := os.Executable()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bin := t.TempDir()
+		if err := os.Symlink(self, filepath.Join(bin, "skyql")); err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", command)
+		cmd.Env = append(append(os.Environ(), cloud(s.URL, t.TempDir())...), "PATH="+bin+":"+os.Getenv("PATH"))
+		got, err := cmd.CombinedOutput()
+		if err != nil && len(got) == 0 {
+			t.Errorf("%s: %v", command, err)
+		}
+		out.Write(got)
+	}
+	return out.String()
+}
+
+// The program as a function: streams and exit status.
+func TestRun(t *testing.T) {
+	t.Parallel()
+	check := func(want int, out, errs string, args ...string) {
+		t.Helper()
+		var o, e bytes.Buffer
+		if got := run(t.Context(), args, streams{strings.NewReader(""), &o, &e}); got != want || !strings.Contains(o.String(), out) || !strings.Contains(e.String(), errs) {
+			t.Errorf("%v: status %d, want %d\n%s%s", args, got, want, o.String(), e.String())
+		}
+	}
+	check(0, "Query AWS resources with SQL", "")
+	check(0, "--format", "", "query", "--help")
+	check(0, "embedded", "", "catalog")
+	check(1, "", "unknown command", "nonsense")
+	check(1, "", "unknown flag", "query", "--nope")
+	check(1, "", `no format "xml"`, "query", "--format", "xml", "SELECT 1")
+	check(1, "", "is not name=value", "query", "-p", "x", "SELECT 1")
+	check(1, "", "table connect.usr does not exist", "docs", "connect.usr")
+	check(1, "", "is not the name of a table", "docs", "x")
+	check(1, "", "not a whole zip", "catalog", "update", "--from", os.DevNull)
+	check(1, "", "can't be negative", "sandbox", "--latency", "-1s")
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	var e bytes.Buffer
+	if got := run(ctx, []string{"query", "SELECT 1"}, streams{strings.NewReader(""), &e, &e}); got != 130 {
+		t.Errorf("cancelled: status %d, %s", got, e.String())
+	}
+}
