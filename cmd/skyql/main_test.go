@@ -163,7 +163,7 @@ func TestRun(t *testing.T) {
 			t.Errorf("%v: status %d, want %d\n%s%s", args, got, want, o.String(), e.String())
 		}
 	}
-	check(0, "Query AWS resources with SQL", "")
+	check(0, "skyql runs SQL over AWS resources", "")
 	check(0, "--format", "", "query", "--help")
 	check(0, "embedded", "", "catalog")
 	check(1, "", "unknown command", "nonsense")

@@ -61,6 +61,15 @@ func (t *Table) Free(column int) bool {
 	return column < 3 || slices.Contains(t.Identifier, "/"+t.Columns[column].Property)
 }
 
+// ListKey reports whether a list can be given a column's value, so that what
+// was listed is known to have it.
+func (t *Table) ListKey(column int) bool {
+	at := "/" + t.Columns[column].Property
+	in := t.ListInput
+	return slices.Contains(in.Required, at) || slices.Contains(in.Optional, at) ||
+		slices.ContainsFunc(in.OneOf, func(set []string) bool { return slices.Contains(set, at) })
+}
+
 // SplitIdentifier gives the parts of an identifier in the schema's order. One
 // part is never split. With n parts and more than n-1 bars there is no safe
 // answer, and so it is an error. The JSON form is taken too.

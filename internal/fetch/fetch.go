@@ -189,6 +189,7 @@ type scanning struct {
 	*run
 	table *catalog.Table
 	want  []string // properties that rows must have, beyond the identifier's
+	fill  []string // write-only list keys: known from the list's model alone
 
 	mu   sync.Mutex
 	seen map[string]bool // account, region and identifier of what was handed over
@@ -197,7 +198,10 @@ type scanning struct {
 func (r *run) scan(ctx context.Context, s *plan.Scan) error {
 	sc := &scanning{run: r, table: s.Table, seen: map[string]bool{}}
 	for _, c := range s.Columns {
-		if col := s.Table.Columns[c]; !s.Table.Free(c) && !col.WriteOnly {
+		switch col := s.Table.Columns[c]; {
+		case col.WriteOnly && s.Table.ListKey(c):
+			sc.fill = append(sc.fill, col.Property)
+		case !s.Table.Free(c) && !col.WriteOnly:
 			sc.want = append(sc.want, col.Property)
 		}
 	}
@@ -281,7 +285,7 @@ func (s *scanning) getAll(ctx context.Context, at place, ids []string) error {
 		if id == "" || len(id) > maxIdentifier || !s.first(at, id) {
 			continue
 		}
-		if err := s.spawn(ctx, at, id, true); err != nil {
+		if err := s.spawn(ctx, at, id, true, nil); err != nil {
 			return err
 		}
 	}
@@ -290,8 +294,8 @@ func (s *scanning) getAll(ctx context.Context, at place, ids []string) error {
 
 // spawn reads one resource beside what else goes on. It waits for a slot
 // first, so that there are never more of them than calls in flight. named: the
-// statement named the resource.
-func (s *scanning) spawn(ctx context.Context, at place, id string, named bool) error {
+// statement named the resource. m: what it was listed with.
+func (s *scanning) spawn(ctx context.Context, at place, id string, named bool, m model) error {
 	if err := s.slots.Acquire(ctx, 1); err != nil {
 		return err
 	}
@@ -304,6 +308,7 @@ func (s *scanning) spawn(ctx context.Context, at place, id string, named bool) e
 		if named && row.Identifier != id && !s.first(at, row.Identifier) {
 			return nil // an alternative key of a row that is there already
 		}
+		row.Properties = s.known(row.Properties, m)
 		return s.hand(ctx, row)
 	})
 	return nil

@@ -1,6 +1,7 @@
 package fetch
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -78,18 +79,18 @@ func (s *scanning) list(ctx context.Context, at place, given map[string]plan.Set
 	}
 	return s.models(ctx, s.table, at, given, func(m model) error {
 		s.group.Go(func() error {
-			return s.pages(ctx, s.table, at, m, func(docs []cloudcontrol.Document) error { return s.page(ctx, at, docs) })
+			return s.pages(ctx, s.table, at, m, func(docs []cloudcontrol.Document) error { return s.page(ctx, at, m, docs) })
 		})
 		return nil
 	})
 }
 
 // page hands over what a page tells in full, and reads the rest.
-func (s *scanning) page(ctx context.Context, at place, docs []cloudcontrol.Document) error {
+func (s *scanning) page(ctx context.Context, at place, m model, docs []cloudcontrol.Document) error {
 	var whole []Row
 	for _, d := range docs {
 		if s.enough(d) && s.first(at, d.Identifier) {
-			whole = append(whole, Row{at.account, at.region, d.Identifier, d.Properties})
+			whole = append(whole, Row{at.account, at.region, d.Identifier, s.known(d.Properties, m)})
 		}
 	}
 	if err := s.hand(ctx, whole...); err != nil {
@@ -97,12 +98,34 @@ func (s *scanning) page(ctx context.Context, at place, docs []cloudcontrol.Docum
 	}
 	for _, d := range docs {
 		if !s.enough(d) && s.first(at, d.Identifier) {
-			if err := s.spawn(ctx, at, d.Identifier, false); err != nil {
+			if err := s.spawn(ctx, at, d.Identifier, false, m); err != nil {
 				return err
 			}
 		}
 	}
 	return nil
+}
+
+// known adds to a resource the write-only keys that it was listed with: AWS
+// gives them back nowhere, but what is listed under a key has it.
+func (s *scanning) known(properties json.RawMessage, m model) json.RawMessage {
+	for _, p := range s.fill {
+		v, ok := m["/"+p]
+		if !ok || gjson.GetBytes(properties, p).Exists() {
+			continue
+		}
+		member, err := json.Marshal(map[string]any{p: typed(s.table, []string{p}, v)})
+		if err != nil {
+			panic("fetch: a list key does not encode: " + err.Error())
+		}
+		body := bytes.TrimSpace(properties)
+		if len(bytes.TrimSpace(body[1:len(body)-1])) == 0 {
+			properties = member
+			continue
+		}
+		properties = append(append(bytes.Clone(body[:len(body)-1]), ','), member[1:]...)
+	}
+	return properties
 }
 
 // enough reports whether a list row has every property that is wanted: one

@@ -475,6 +475,12 @@ func (b *binder) writeOnly(e *syntax.Expr, c *column, at place) {
 		return
 	}
 	col := c.from.column()
+	if c.from.ref.table.ListKey(c.from.col) {
+		if at == inPredicate && len(c.from.path) == 0 {
+			c.from.ref.listed = c.from.col // known of whatever is listed with it
+		}
+		return
+	}
 	if at == inPredicate {
 		b.fail(sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: AWS never gives it back, so no condition on it can hold",
 			col.Name, c.from.ref.table.Name()).At(b.text, b.loc(e.Loc)))

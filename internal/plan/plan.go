@@ -192,6 +192,10 @@ func (p *Plan) add(r *reference, text string, narrow Narrow) error {
 		return sqlerr.New(sqlerr.SyntaxError, "aws.%s.%s needs an identifier", r.table.Service, r.table.Singular).At(text, r.loc).
 			WithHint("WHERE identifier = '<%s>', or read %s for all of them", part, r.table.Name())
 	}
+	if r.listed > 0 && box.Identifiers != nil {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: of a single resource AWS never gives it back, so no condition on it can hold",
+			r.table.Columns[r.listed].Name, r.table.Name()).At(text, r.loc).WithHint("leave out the identifier or the condition on %s", r.table.Columns[r.listed].Name)
+	}
 	switch narrow {
 	case Scope:
 		box = Box{Accounts: box.Accounts, Regions: box.Regions}

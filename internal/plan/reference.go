@@ -18,6 +18,9 @@ type reference struct {
 	never bool        // none of its rows can matter
 	// described: its columns are all that is asked of it.
 	described bool
+	// listed is a write-only column that a condition is on and that only a
+	// list can tell; 0 for none.
+	listed int
 }
 
 func (r *reference) want(column int) {
