@@ -16,6 +16,7 @@ func newSandbox(s streams) *cobra.Command {
 	var listen, world string
 	var latency, jitter time.Duration
 	var throttle float64
+	var page int
 	cmd := &cobra.Command{
 		Use:   "sandbox",
 		Short: "Serve a Cloud Control API for other programs",
@@ -23,10 +24,10 @@ func newSandbox(s streams) *cobra.Command {
 			"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY=dummy AWS_REGION=us-east-1",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			if latency < 0 || jitter < 0 || throttle < 0 {
-				return sqlerr.New(sqlerr.InvalidParameter, "latency, jitter and throttle can't be negative")
+			if latency < 0 || jitter < 0 || throttle < 0 || page < 0 {
+				return sqlerr.New(sqlerr.InvalidParameter, "latency, jitter, throttle and page-size can't be negative")
 			}
-			o := sandbox.Options{Latency: latency, Jitter: jitter, Throttle: throttle}
+			o := sandbox.Options{Latency: latency, Jitter: jitter, Throttle: throttle, PageSize: page}
 			if world != "" {
 				f, err := os.Open(world)
 				if err != nil {
@@ -51,6 +52,7 @@ func newSandbox(s streams) *cobra.Command {
 	f.StringVar(&world, "world", "", "JSON file of what exists (default: the demo world)")
 	f.DurationVar(&latency, "latency", 0, "time that every call takes")
 	f.DurationVar(&jitter, "jitter", 0, "up to this much more")
+	f.IntVar(&page, "page-size", 0, "rows on a page of every list (default: by type)")
 	f.Float64Var(&throttle, "throttle", 0, "calls a second and account and region, the rest is refused")
 	return cmd
 }

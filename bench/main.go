@@ -1,0 +1,261 @@
+// Command bench measures skyql against what a person would write by hand, on
+// the same stand-in service, in the same run, turn by turn. It prints ratios:
+// seconds of one machine say little.
+//
+//	go run ./bench                    every case
+//	go run ./bench -only hydrate      one
+//	go run ./bench -peer 'other query {sql}'   another program beside it
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// A bench is one line of the table: a statement, and the yardstick for it.
+type bench struct {
+	name     string
+	what     string
+	sandbox  []string // flags of the service; nil: none is needed
+	world    func(w io.Writer) error
+	flags    []string // of skyql query
+	sql      string
+	bare     []string // the yardstick's command line
+	budget   float64  // ratio at most
+	memory   int64    // bytes resident at most; 0: any
+	runs     int      // fewer than usual, for slow ones
+	want     string   // that the result must hold
+	bareWant string   // and the yardstick's
+}
+
+const hydrate = "SELECT count(*), sum(delay_seconds) FROM aws.sqs.queues WHERE region = 'us-east-1'"
+
+var cases = []bench{
+	{name: "start", what: "SELECT 1, whole process", sql: "SELECT 1", bare: []string{"bareduck"}, budget: 1.6, want: "1"},
+	{name: "get", what: "one Get, 0 ms", sandbox: []string{}, sql: "SELECT name, value FROM aws.ssm.parameter WHERE region = 'us-east-1' AND identifier = '/payments/dev/setting-0002'",
+		bare: []string{"bareduck"}, budget: 2.5, want: "/payments/dev/setting-0002"},
+	{name: "hydrate", what: "list and get 1,000, 50 ms", sandbox: []string{"--latency", "50ms", "--page-size", "100"}, world: queues(1000, 1, "us-east-1"), sql: hydrate, bare: []string{"barecloud", "-type", "AWS::SQS::Queue"},
+		budget: 1.3, memory: 110 << 20, want: "1000", bareWant: "1000"},
+	{name: "hydrate0", what: "list and get 1,000, 0 ms", sandbox: []string{"--page-size", "100"}, world: queues(1000, 1, "us-east-1"), sql: hydrate, bare: []string{"barecloud", "-type", "AWS::SQS::Queue"}, budget: 1.5, want: "1000", bareWant: "1000"},
+}
+
+func main() {
+	runs := flag.Int("runs", 11, "runs of each program")
+	only := flag.String("only", "", "name of one case")
+	peer := flag.String("peer", "", "command of another program, {sql} and {endpoint} in it are replaced; its time is a column of its own")
+	flag.Parse()
+	if err := run(*runs, *only, *peer); err != nil {
+		fmt.Fprintln(os.Stderr, "bench:", err)
+		os.Exit(1)
+	}
+}
+
+func run(runs int, only, peer string) error {
+	dir, err := os.MkdirTemp("", "skyql-bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "./bench/bareduck", "./bench/barecloud", "./cmd/skyql").CombinedOutput(); err != nil {
+		return fmt.Errorf("build: %w\n%s", err, out)
+	}
+	head := "| case | what | skyql | yardstick | ratio | budget | calls | resident |"
+	rule := "|---|---|---|---|---|---|---|---|"
+	if peer != "" {
+		head, rule = head+" peer | its ratio |", rule+"---|---|"
+	}
+	fmt.Println(head)
+	fmt.Println(rule)
+	for _, b := range cases {
+		if only != "" && b.name != only {
+			continue
+		}
+		n := runs
+		if b.runs > 0 {
+			n = min(n, b.runs)
+		}
+		if err := b.run(dir, n, peer); err != nil {
+			return fmt.Errorf("%s: %w", b.name, err)
+		}
+	}
+	return nil
+}
+
+// run measures one case and prints its line.
+func (b bench) run(dir string, runs int, peer string) error {
+	env := slices.Concat(os.Environ(), []string{"SKYQL_CACHE_DIR=" + dir + "/cache", "SKYQL_CONFIG_DIR=" + dir + "/config", "SKYQL_STATE_DIR=" + dir + "/state",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=dummy", "AWS_REGION=us-east-1", "AWS_EC2_METADATA_DISABLED=true"})
+	endpoint := ""
+	if b.sandbox != nil {
+		flags := b.sandbox
+		if b.world != nil {
+			path := filepath.Join(dir, b.name+".json")
+			f, err := os.Create(path)
+			if err == nil {
+				err = errors.Join(b.world(f), f.Close())
+			}
+			if err != nil {
+				return err
+			}
+			flags = append(slices.Clone(flags), "--world", path)
+		}
+		url, stop, err := serve(dir, flags, env)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		endpoint = url
+		env = append(env, "AWS_ENDPOINT_URL="+endpoint)
+	}
+	ours := slices.Concat([]string{dir + "/skyql", "query", "--format", "csv"}, b.flags, []string{b.sql})
+	bare := append([]string{filepath.Join(dir, b.bare[0])}, b.bare[1:]...)
+	var mine, theirs, others sample
+	var calls int
+	for i := range runs + 1 { // the first is to warm up
+		if endpoint != "" {
+			if _, err := http.Post(endpoint+"/_sandbox/reset-calls", "", nil); err != nil {
+				return err
+			}
+		}
+		m, err := measure(ours, env, b.want)
+		if err != nil {
+			return err
+		}
+		if endpoint != "" {
+			if calls, err = counted(endpoint); err != nil {
+				return err
+			}
+		}
+		t, err := measure(bare, env, b.bareWant)
+		if err != nil {
+			return err
+		}
+		if i > 0 {
+			mine, theirs = append(mine, m), append(theirs, t)
+		}
+		if peer != "" {
+			words := strings.Fields(peer)
+			for j := range words {
+				words[j] = strings.NewReplacer("{sql}", b.sql, "{endpoint}", endpoint).Replace(words[j])
+			}
+			o, err := measure(words, env, "")
+			if err != nil {
+				return err
+			}
+			if i > 0 {
+				others = append(others, o)
+			}
+		}
+	}
+	budget := fmt.Sprintf("≤ %.2f", b.budget)
+	resident := fmt.Sprintf("%d MB", mine.resident()>>20)
+	if b.memory > 0 {
+		resident += fmt.Sprintf(" (≤ %d)", b.memory>>20)
+	}
+	line := fmt.Sprintf("| %s | %s | %s | %s | **%.2f** | %s | %d | %s |", b.name, b.what, mine, theirs, mine.median().Seconds()/theirs.median().Seconds(), budget, calls, resident)
+	if peer != "" {
+		line += fmt.Sprintf(" %s | %.2f |", others, others.median().Seconds()/theirs.median().Seconds())
+	}
+	fmt.Println(line)
+	return nil
+}
+
+// serve starts a sandbox as a process of its own.
+func serve(dir string, flags, env []string) (url string, stop func(), err error) {
+	cmd := exec.Command(dir+"/skyql", append([]string{"sandbox", "--listen", "127.0.0.1:0"}, flags...)...)
+	cmd.Env = env
+	out, err := cmd.StderrPipe()
+	if err != nil {
+		return "", nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		cmd.Process.Signal(os.Interrupt)
+		cmd.Wait()
+	}
+	line, err := bufio.NewReader(out).ReadString('\n')
+	url = regexp.MustCompile(`http://\S+`).FindString(line)
+	if err != nil || url == "" {
+		stop()
+		return "", nil, fmt.Errorf("the sandbox said %q: %w", line, err)
+	}
+	return url, stop, nil
+}
+
+func counted(endpoint string) (int, error) {
+	r, err := http.Get(endpoint + "/_sandbox/calls")
+	if err != nil {
+		return 0, err
+	}
+	defer r.Body.Close()
+	byOp := map[string]int{}
+	if err := json.NewDecoder(r.Body).Decode(&byOp); err != nil {
+		return 0, err
+	}
+	return byOp["GetResource"] + byOp["ListResources"], nil
+}
+
+// A reading is one run of a process.
+type reading struct {
+	took     time.Duration
+	resident int64 // bytes, at most
+}
+
+type sample []reading
+
+func (s sample) median() time.Duration {
+	var all []time.Duration
+	for _, r := range s {
+		all = append(all, r.took)
+	}
+	slices.Sort(all)
+	return all[len(all)/2]
+}
+
+func (s sample) resident() int64 {
+	var most int64
+	for _, r := range s {
+		most = max(most, r.resident)
+	}
+	return most
+}
+
+func (s sample) String() string {
+	return fmt.Sprintf("%.0f ms", float64(s.median().Microseconds())/1000)
+}
+
+func measure(command, env []string, want string) (reading, error) {
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = env
+	var stderr strings.Builder
+	cmd.Stderr = &stderr
+	start := time.Now()
+	out, err := cmd.Output()
+	took := time.Since(start)
+	if err != nil {
+		return reading{}, fmt.Errorf("%s: %w\n%s", command[0], err, stderr.String())
+	}
+	if !strings.Contains(string(out), want) {
+		return reading{}, fmt.Errorf("%s gave\n%s\nwithout %q", command[0], out, want)
+	}
+	use, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return reading{}, errors.New("no resource usage on this system")
+	}
+	return reading{took, use.Maxrss << 10}, nil
+}
