@@ -9,10 +9,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"iter"
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -77,10 +77,10 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	client := httpClient(o)
 	if o.Static != nil {
 		// Nothing of the user's AWS configuration has a say where keys are given.
-		c.config = aws.Config{Region: o.Region, HTTPClient: client, Retryer: newRetryer,
+		c.config = aws.Config{Region: o.Region, HTTPClient: client,
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithRetryer(newRetryer)}
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}
@@ -259,6 +259,7 @@ func (c *Cloud) configOf(ctx context.Context, acct string) (aws.Config, error) {
 // concurrent use.
 type Client struct {
 	api             *cc.Client
+	credentials     aws.CredentialsProvider
 	account, region string
 	profile         string
 }
@@ -276,8 +277,8 @@ func (c *Cloud) Client(ctx context.Context, acct, region string) (*Client, error
 	if err != nil {
 		return nil, err
 	}
-	cl = &Client{account: acct, region: region, profile: c.options.Profile,
-		api: cc.NewFromConfig(cfg, func(o *cc.Options) { o.Region = region })}
+	cl = &Client{account: acct, region: region, profile: c.options.Profile, credentials: cfg.Credentials,
+		api: cc.NewFromConfig(cfg, func(o *cc.Options) { o.Region, o.Retryer = region, noRetries() })}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if other := c.clients[key]; other != nil {
@@ -285,6 +286,17 @@ func (c *Cloud) Client(ctx context.Context, acct, region string) (*Client, error
 	}
 	c.clients[key] = cl
 	return cl, nil
+}
+
+// refreshed makes a call once more with new credentials if the old ones have
+// expired.
+func refreshed[T any](c *Client, call func() (T, error)) (T, error) {
+	out, err := call()
+	if cache, ok := c.credentials.(*aws.CredentialsCache); ok && strings.HasPrefix(codeOf(err), "expiredtoken") {
+		cache.Invalidate()
+		return call()
+	}
+	return out, err
 }
 
 // A Document is one resource: its properties as JSON text, an object.
@@ -296,7 +308,9 @@ type Document struct {
 // Get reads one resource.
 func (c *Client) Get(ctx context.Context, typ, id string) (Document, error) {
 	call := Error{Op: "GetResource", Type: typ, Identifier: id, Account: c.account, Region: c.region, profile: c.profile}
-	out, err := c.api.GetResource(ctx, &cc.GetResourceInput{TypeName: &typ, Identifier: &id})
+	out, err := refreshed(c, func() (*cc.GetResourceOutput, error) {
+		return c.api.GetResource(ctx, &cc.GetResourceInput{TypeName: &typ, Identifier: &id})
+	})
 	if err != nil {
 		return Document{}, translate(err, call)
 	}
@@ -330,45 +344,39 @@ func isObject(text []byte) bool {
 	return false
 }
 
-// List gives a type's resources page by page; pages may be empty. model is the
-// ResourceModel, nil for none. After an error nothing more comes.
-func (c *Client) List(ctx context.Context, typ string, model json.RawMessage) iter.Seq2[[]Document, error] {
-	return func(yield func([]Document, error) bool) {
-		call := Error{Op: "ListResources", Type: typ, Account: c.account, Region: c.region, profile: c.profile}
-		in := &cc.ListResourcesInput{TypeName: &typ}
-		if len(model) > 0 {
-			in.ResourceModel = aws.String(string(model))
-		}
-		seen := map[string]bool{}
-		for {
-			docs, next, err := c.page(ctx, in, call)
-			if err == nil && next != "" && seen[next] {
-				err = call.garbage("a page token that it had given before")
-			}
-			if !yield(docs, err) || err != nil || next == "" {
-				return
-			}
-			seen[next] = true
-			in.NextToken = &next
-		}
-	}
+// A Page is one page of a list; it may be empty. Next is the token of the next
+// one, "" at the end.
+type Page struct {
+	Documents []Document
+	Next      string
 }
 
-func (c *Client) page(ctx context.Context, in *cc.ListResourcesInput, call Error) ([]Document, string, error) {
-	out, err := c.api.ListResources(ctx, in)
+// List gives a page of a type's resources. model is the ResourceModel, nil for
+// none; token is the last page's Next, "" for the first page. Whoever asks must
+// watch for a token that comes again.
+func (c *Client) List(ctx context.Context, typ string, model json.RawMessage, token string) (Page, error) {
+	call := Error{Op: "ListResources", Type: typ, Account: c.account, Region: c.region, profile: c.profile}
+	in := &cc.ListResourcesInput{TypeName: &typ}
+	if len(model) > 0 {
+		in.ResourceModel = aws.String(string(model))
+	}
+	if token != "" {
+		in.NextToken = &token
+	}
+	out, err := refreshed(c, func() (*cc.ListResourcesOutput, error) { return c.api.ListResources(ctx, in) })
 	if err != nil {
-		return nil, "", translate(err, call)
+		return Page{}, translate(err, call)
 	}
 	if out.TypeName == nil && out.ResourceDescriptions == nil {
-		return nil, "", call.garbage("neither TypeName nor ResourceDescriptions")
+		return Page{}, call.garbage("neither TypeName nor ResourceDescriptions")
 	}
 	docs := make([]Document, 0, len(out.ResourceDescriptions))
 	for _, r := range out.ResourceDescriptions {
 		d, err := document(r.Identifier, r.Properties, call)
 		if err != nil {
-			return nil, "", err
+			return Page{}, err
 		}
 		docs = append(docs, d)
 	}
-	return docs, aws.ToString(out.NextToken), nil
+	return Page{docs, aws.ToString(out.NextToken)}, nil
 }

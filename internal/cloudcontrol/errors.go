@@ -176,10 +176,8 @@ func rootCause(err error) string {
 	}
 }
 
-// unlimited is a retry limiter that never refuses.
-type unlimited struct{}
-
-func (unlimited) GetToken(context.Context, uint) (func() error, error) { return nop, nil }
-func (unlimited) AddTokens(uint) error                                 { return nil }
-
-func nop() error { return nil }
+// Repeated is the failure of a list that gives a page token again: it would go
+// on for ever.
+func Repeated(typ, account, region string) error {
+	return Error{Op: "ListResources", Type: typ, Account: account, Region: region}.garbage("a page token that it had given before")
+}

@@ -1,49 +1,75 @@
 package cloudcontrol
 
 import (
+	"context"
 	"errors"
 	"net"
 	"strings"
 	"syscall"
-	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// Three attempts, the SDK's default, are too few where throttling is normal,
-// and two codes that pass by themselves are not on its list.
+// A Retry says whether a failed call is worth another attempt. Whoever makes
+// the call decides when: the SDK's own retries are off for Cloud Control.
+type Retry uint8
+
 const (
-	attempts   = 10
-	maxBackoff = 20 * time.Second
+	Never     Retry = iota
+	Throttled       // the service had enough: until it has room again
+	Transient       // something was busy or broken for a moment
+	Bounded         // often permanent: a few attempts
+	Once            // one more attempt
 )
 
-var retryable = map[string]bool{"concurrentoperation": true, "resourceconflict": true, "networkfailure": true, "serviceinternalerror": true, "handlerfailure": true}
-
-// handlerBug is retried by the SDK as a server fault, and often permanent.
-const handlerBug = "handlerinternalfailure"
-
-func newRetryer() aws.Retryer {
-	return retry.NewStandard(func(o *retry.StandardOptions) {
-		o.MaxAttempts, o.MaxBackoff = attempts, maxBackoff
-		o.RateLimiter = unlimited{} // the SDK's bucket runs dry under throttling and then fails at once
-		o.Retryables = append([]retry.IsErrorRetryable{retry.IsErrorRetryableFunc(byCode)}, retry.DefaultRetryables...)
-	})
+// retries are by code, in the form of cleanCode.
+var retries = map[string]Retry{
+	"concurrentoperation": Transient, "resourceconflict": Transient, "serviceinternalerror": Transient, "networkfailure": Transient,
+	"handlerfailure": Transient, "internalfailure": Transient, "internalservererror": Transient, "serviceunavailable": Transient,
+	"requesttimeout": Transient, "requesttimeoutexception": Transient,
+	"handlerinternalfailure": Bounded,
+	"generalservice":         Once,
 }
 
-func byCode(err error) aws.Ternary {
-	code := codeOf(err)
-	var dns *net.DNSError
+// RetryOf says it of a failed read.
+func RetryOf(err error) Retry {
+	var e *Error
 	switch {
-	case errors.Is(err, syscall.ECONNREFUSED), errors.As(err, &dns) && dns.IsNotFound:
-		return aws.FalseTernary // nobody is there: waiting doesn't help
-	case code == handlerBug:
-		return aws.FalseTernary
-	case retryable[code]:
-		return aws.TrueTernary
+	case err == nil, errors.Is(err, context.Canceled), !errors.As(err, &e):
+		return Never
+	case e.kind == ErrThrottled:
+		return Throttled
+	case e.kind == ErrUnreachable:
+		return unreachable(e)
+	case e.kind != nil:
+		return Never
 	}
-	return aws.UnknownTernary
+	return retries[cleanCode(e.Code)]
 }
+
+// unreachable: nobody is there, or what is there is not Cloud Control: waiting
+// doesn't help. A connection that broke and a gateway's page may pass.
+func unreachable(e *Error) Retry {
+	var dns *net.DNSError
+	var resp *awshttp.ResponseError
+	switch {
+	case errors.Is(e.Err, syscall.ECONNREFUSED), errors.As(e.Err, &dns) && dns.IsNotFound:
+		return Never
+	case errors.As(e.Err, &resp) && resp.HTTPStatusCode() >= 500:
+		return Bounded
+	case errors.As(e.Err, &resp):
+		return Never
+	case e.Code == "TimedOut":
+		return Once
+	case e.Code == "MalformedAnswer":
+		return Never
+	}
+	return Bounded
+}
+
+// noRetries are for Cloud Control itself.
+func noRetries() aws.Retryer { return aws.NopRetryer{} }
 
 // cleanCode brings an error code into one form: no "Exception", lower case.
 func cleanCode(code string) string {

@@ -30,6 +30,8 @@ type DB struct {
 	conn *sql.Conn
 	tmp  string
 	tags bool // the helper macro exists
+	// functions are the kinds and stabilities of DuckDB's functions, by name.
+	functions map[string][]string
 }
 
 // Open opens an in-memory database.

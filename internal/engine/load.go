@@ -79,6 +79,7 @@ type Widened struct {
 type Loader struct {
 	copy     *Copy
 	table    *catalog.Table
+	name     string // as SQL
 	columns  []loading
 	byName   map[string]int // property to place in columns
 	parts    []int          // place of each identifier part, or -1
@@ -87,6 +88,7 @@ type Loader struct {
 	rows     int // in the appender
 	widened  []Widened
 	row      []driver.Value
+	ordinal  int64 // of a Batch: the number of the row
 }
 
 // A loading is one column being filled. How it is staged is decided by type:
@@ -103,7 +105,15 @@ func (c *Copy) Table(ctx context.Context, t *catalog.Table, columns []int) (*Loa
 	if err := c.attach(ctx); err != nil {
 		return nil, err
 	}
-	l := &Loader{copy: c, table: t, byName: map[string]int{}}
+	l := c.loader(t, columns, "aws."+Quote(t.Service)+"."+Quote(t.Plural))
+	if err := c.db.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS aws."+Quote(t.Service), nil); err != nil {
+		return nil, err
+	}
+	return l, c.db.Exec(ctx, "CREATE TABLE "+l.name+" ("+l.declared()+")", nil)
+}
+
+func (c *Copy) loader(t *catalog.Table, columns []int, name string) *Loader {
+	l := &Loader{copy: c, table: t, name: name, byName: map[string]int{}}
 	for i := range t.Columns {
 		if !t.Free(i) && !slices.Contains(columns, i) {
 			continue
@@ -122,18 +132,16 @@ func (c *Copy) Table(ctx context.Context, t *catalog.Table, columns []int) (*Loa
 		l.parts = append(l.parts, at)
 	}
 	c.loaders = append(c.loaders, l)
-	if err := c.db.Exec(ctx, "CREATE SCHEMA IF NOT EXISTS aws."+Quote(t.Service), nil); err != nil {
-		return nil, err
-	}
+	return l
+}
+
+// declared are the columns as CREATE TABLE writes them.
+func (l *Loader) declared() string {
 	var cols []string
 	for _, col := range l.columns {
 		cols = append(cols, Quote(col.Name)+" "+col.typ.String())
 	}
-	return l, c.db.Exec(ctx, "CREATE TABLE "+l.name()+" ("+strings.Join(cols, ", ")+")", nil)
-}
-
-func (l *Loader) name() string {
-	return "aws." + Quote(l.table.Service) + "." + Quote(l.table.Plural)
+	return strings.Join(cols, ", ")
 }
 
 func (l *Loader) stage() string { return fmt.Sprintf("skyql_stage_%p_%d", l, l.staged) }
@@ -178,6 +186,9 @@ func (l *Loader) Append(ctx context.Context, account, region, identifier string,
 	}
 	clear(l.row)
 	l.row[0], l.row[1], l.row[2] = account, region, identifier
+	if last := len(l.columns) - 1; l.columns[last].Name == ordinal {
+		l.row[last] = l.ordinal
+	}
 	if err := l.identify(identifier); err != nil {
 		return err
 	}
@@ -271,7 +282,7 @@ func (l *Loader) Finish(ctx context.Context) ([]Widened, error) {
 	if err != nil {
 		return nil, fmt.Errorf("load %s: %w", l.table.Name(), err)
 	}
-	var items, cols []string
+	var items []string
 	for i, c := range l.columns {
 		item := fmt.Sprintf("c%d", i)
 		switch _, list := c.typ.Elem(); {
@@ -281,13 +292,12 @@ func (l *Loader) Finish(ctx context.Context) ([]Widened, error) {
 			item += "::JSON::" + c.typ.String()
 		}
 		items = append(items, item)
-		cols = append(cols, Quote(c.Name)+" "+c.typ.String())
 	}
 	text := ""
 	if len(l.widened) > 0 {
-		text = "CREATE OR REPLACE TABLE " + l.name() + " (" + strings.Join(cols, ", ") + ");"
+		text = "CREATE OR REPLACE TABLE " + l.name + " (" + l.declared() + ");"
 	}
-	text += "INSERT INTO " + l.name() + " SELECT " + strings.Join(items, ", ") + " FROM " + l.stage() + "; DROP TABLE " + l.stage()
+	text += "INSERT INTO " + l.name + " SELECT " + strings.Join(items, ", ") + " FROM " + l.stage() + "; DROP TABLE " + l.stage()
 	if err := l.copy.db.Exec(ctx, text, nil); err != nil {
 		return nil, fmt.Errorf("load %s: %w", l.table.Name(), err)
 	}

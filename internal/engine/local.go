@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -74,14 +75,59 @@ func (e *DB) Macro(ctx context.Context, name string) (Macro, error) {
 	return m, nil
 }
 
+// Scalar reports whether every function is a scalar one of DuckDB's own that
+// gives the same for the same arguments, always.
+func (e *DB) Scalar(ctx context.Context, functions []string) bool {
+	return e.stable(ctx, functions, map[string]bool{"scalar": true})
+}
+
+// Pure reports whether every function is Scalar, an aggregate, or reads a file.
+func (e *DB) Pure(ctx context.Context, functions []string) bool {
+	return e.stable(ctx, functions, map[string]bool{"scalar": true, "aggregate": true, "table": true})
+}
+
+// readers are the table functions that give the same while a statement runs.
+var readers = map[string]bool{"read_csv": true, "read_csv_auto": true, "read_json": true, "read_json_auto": true, "read_ndjson": true, "read_parquet": true,
+	"parquet_scan": true, "range": true, "generate_series": true, "unnest": true, "read_text": true}
+
+func (e *DB) stable(ctx context.Context, functions []string, kinds map[string]bool) bool {
+	for _, f := range functions {
+		got, ok := e.functions[f]
+		if !ok {
+			var err error
+			got, err = e.Strings(ctx, "SELECT DISTINCT function_type || ' ' || coalesce(stability, '') FROM duckdb_functions() WHERE function_name = $1", f)
+			if err != nil {
+				return false
+			}
+			if len(got) > 0 && !slices.ContainsFunc(got, func(k string) bool { return strings.Contains(k, "macro") }) {
+				if e.functions == nil {
+					e.functions = map[string][]string{}
+				}
+				e.functions[f] = got // only DuckDB's own: the user may make others
+			}
+		}
+		fits := len(got) > 0
+		for _, k := range got {
+			kind, stability, _ := strings.Cut(k, " ")
+			switch {
+			case kind == "table":
+				fits = fits && (kinds["table"] && readers[f] || len(got) > 1)
+			default:
+				fits = fits && kinds[kind] && stability == "CONSISTENT"
+			}
+		}
+		if !fits {
+			return false
+		}
+	}
+	return true
+}
+
 // Fold computes a SELECT of one constant expression. ok is false if one of its
 // functions may give another value at another time, or if it is not text.
 func (e *DB) Fold(ctx context.Context, text string, functions []string) (value string, null, ok bool) {
-	for _, f := range functions {
-		got, err := e.Strings(ctx, "SELECT DISTINCT stability FROM duckdb_functions() WHERE function_name = $1", f)
-		if err != nil || len(got) != 1 || got[0] != "CONSISTENT" {
-			return "", false, false
-		}
+	if !e.Scalar(ctx, functions) {
+		return "", false, false
 	}
 	var v sql.NullString
 	var t string
@@ -90,6 +136,42 @@ func (e *DB) Fold(ctx context.Context, text string, functions []string) (value s
 		return "", false, false
 	}
 	return v.String, !v.Valid, t == "VARCHAR" || !v.Valid
+}
+
+// Texts runs a query and gives its rows as texts, without those that hold a
+// NULL; ok is false if there are more than a number of them.
+func (e *DB) Texts(ctx context.Context, text string, args map[string]string, most int) (out [][]string, ok bool, err error) {
+	rows, err := e.conn.QueryContext(ctx, text, named(text, args)...)
+	if err != nil {
+		return nil, false, wrap(err, text, 0)
+	}
+	defer rows.Close()
+	cols, err := rows.Columns()
+	if err != nil {
+		return nil, false, err
+	}
+	row := make([]sql.NullString, len(cols))
+	into := make([]any, len(cols))
+	for i := range row {
+		into[i] = &row[i]
+	}
+	for rows.Next() {
+		if err := rows.Scan(into...); err != nil {
+			return nil, false, err
+		}
+		if len(out) == most {
+			return nil, false, nil
+		}
+		values := make([]string, len(row))
+		whole := true
+		for i, v := range row {
+			values[i], whole = v.String, whole && v.Valid
+		}
+		if whole {
+			out = append(out, values)
+		}
+	}
+	return out, true, wrap(rows.Err(), text, 0)
 }
 
 func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }

@@ -73,32 +73,58 @@ func (m model) key() string {
 
 // list lists a table in one place, under each of its parents, and reads the
 // resources of which the list doesn't tell enough.
-func (s *scanning) list(ctx context.Context, at place, given map[string]plan.Set) error {
+func (s *scanning) list(ctx context.Context, at place, b plan.Box) error {
 	if s.table.List == nil {
-		return &NeedKeyError{s.table, []string{"identifier"}, "AWS offers no list of " + s.table.Type}
+		return s.noList()
 	}
-	return s.models(ctx, s.table, at, given, func(m model) error {
+	return s.models(ctx, s.table, at, b.Parents, func(m model) error {
+		// Pages are read ahead of what is done with them, one at a time.
+		ahead := make(chan []cloudcontrol.Document, 1)
 		s.group.Go(func() error {
-			return s.pages(ctx, s.table, at, m, func(docs []cloudcontrol.Document) error { return s.page(ctx, at, m, docs) })
+			defer close(ahead)
+			return s.pages(ctx, s.table, at, m, func(docs []cloudcontrol.Document) error {
+				select {
+				case ahead <- docs:
+					return nil
+				case <-ctx.Done():
+					return ctx.Err()
+				}
+			})
+		})
+		s.group.Go(func() error {
+			for docs := range ahead {
+				if err := s.page(ctx, at, m, docs, b); err != nil {
+					return err
+				}
+			}
+			return nil
 		})
 		return nil
 	})
 }
 
 // page hands over what a page tells in full, and reads the rest.
-func (s *scanning) page(ctx context.Context, at place, m model, docs []cloudcontrol.Document) error {
-	var whole []Row
-	for _, d := range docs {
-		if s.enough(d) && s.first(at, d.Identifier) {
-			whole = append(whole, Row{at.account, at.region, d.Identifier, s.known(d.Properties, m)})
-		}
+func (s *scanning) page(ctx context.Context, at place, m model, docs []cloudcontrol.Document, b plan.Box) error {
+	rows, err := s.candidates(ctx, at, m, docs, b, false)
+	if err != nil {
+		return err
 	}
+	var whole []Row
+	rows = slices.DeleteFunc(rows, func(r Row) bool {
+		if !s.enough(r) {
+			return false
+		}
+		if s.first(at, r.Identifier) {
+			whole = append(whole, r)
+		}
+		return true
+	})
 	if err := s.hand(ctx, whole...); err != nil {
 		return err
 	}
-	for _, d := range docs {
-		if !s.enough(d) && s.first(at, d.Identifier) {
-			if err := s.spawn(ctx, at, d.Identifier, false, m); err != nil {
+	for _, r := range rows {
+		if s.first(at, r.Identifier) {
+			if err := s.spawn(ctx, at, r.Identifier, wanted{model: m}); err != nil {
 				return err
 			}
 		}
@@ -130,79 +156,84 @@ func (s *scanning) known(properties json.RawMessage, m model) json.RawMessage {
 
 // enough reports whether a list row has every property that is wanted: one
 // that is missing is not known, it is not NULL.
-func (s *scanning) enough(d cloudcontrol.Document) bool {
+func (s *scanning) enough(r Row) bool {
 	if s.table.SpansRegions || s.table.Read == nil {
 		return s.table.Read == nil
 	}
-	if len(s.want) == 0 {
+	if len(s.want) == 0 || s.Trust {
 		return true
 	}
-	have := map[string]bool{}
-	gjson.ParseBytes(d.Properties).ForEach(func(k, _ gjson.Result) bool {
-		have[k.String()] = true
+	return !s.Distrust && has(r.Properties, s.want)
+}
+
+// has reports whether an object has all of some members.
+func has(object json.RawMessage, names []string) bool {
+	if len(names) == 0 {
 		return true
+	}
+	left := len(names)
+	found := make([]bool, left)
+	gjson.ParseBytes(object).ForEach(func(k, _ gjson.Result) bool {
+		if i := slices.Index(names, k.Str); i >= 0 && !found[i] {
+			found[i] = true
+			left--
+		}
+		return left > 0
 	})
-	return !slices.ContainsFunc(s.want, func(p string) bool { return !have[p] })
+	return left == 0
 }
 
 // pages lists a type with one model. What is listed of a type that is
 // somebody's parent in this run is listed once and kept.
 func (r *run) pages(ctx context.Context, t *catalog.Table, at place, m model, f func([]cloudcontrol.Document) error) error {
-	if !r.shared[t.Type] {
+	if !r.shared[t.Type] && r.MaxAge == 0 {
 		return r.listPages(ctx, t, at, m, f)
 	}
-	docs, err := r.once(ctx, t.Type+"|"+at.account+"|"+at.region+"|"+m.key(), func() ([]cloudcontrol.Document, error) {
-		var all []cloudcontrol.Document
-		err := r.listPages(ctx, t, at, m, func(docs []cloudcontrol.Document) error {
-			all = append(all, docs...)
-			return nil
-		})
-		return all, err
-	})
-	if err != nil {
-		return err
-	}
-	return f(docs)
+	return r.through(ctx, "list|"+t.Type+"|"+at.account+"|"+at.region+"|"+m.key(),
+		func(ctx context.Context, page func([]cloudcontrol.Document) error) error {
+			return r.listPages(ctx, t, at, m, page)
+		}, f)
 }
 
+// listPages asks for page after page.
 func (r *run) listPages(ctx context.Context, t *catalog.Table, at place, m model, f func([]cloudcontrol.Document) error) error {
 	c, err := r.client(ctx, at)
 	if err != nil {
-		return err
+		return r.absent(ctx, at, t, err)
 	}
-	// The iterator asks for a page when the loop comes round, so a slot is
-	// held from there to the page, and given back while the page is used.
-	if err := r.slots.Acquire(ctx, 1); err != nil {
-		return err
-	}
-	held := true
-	defer func() {
-		if held {
-			r.slots.Release(1)
+	seen := map[string]bool{}
+	for token := ""; ; {
+		if err := r.within(t); err != nil {
+			return err
 		}
-	}()
-	for docs, err := range c.List(ctx, t.Type, m.json(t)) {
-		r.slots.Release(1)
-		held = false
-		r.lists.Add(1)
-		r.log.DebugContext(ctx, "call", "op", "ListResources", "type", t.Type, "account", at.account, "region", at.region, "rows", len(docs), "error", err)
+		turn, err := r.admit(ctx, at, t, true)
+		if err != nil {
+			return err
+		}
+		var page cloudcontrol.Page
+		err = r.call(ctx, turn, at, t, opList, true, func() (err error) {
+			page, err = c.List(ctx, t.Type, m.json(t), token)
+			return err
+		})
 		switch {
 		case errors.Is(err, cloudcontrol.ErrNotFound) && len(m) > 0: // the parent is gone
 			return nil
 		case errors.Is(err, cloudcontrol.ErrMissingKey):
 			return missing(t, err)
 		case err != nil:
-			return r.absent(at, t, err)
+			return r.absent(ctx, at, t, err)
 		}
-		if err := f(docs); err != nil {
+		if err := f(page.Documents); err != nil {
 			return err
 		}
-		if err := r.slots.Acquire(ctx, 1); err != nil {
-			return err
+		if token = page.Next; token == "" {
+			return nil
 		}
-		held = true
+		if seen[token] {
+			return r.absent(ctx, at, t, cloudcontrol.Repeated(t.Type, at.account, at.region))
+		}
+		seen[token] = true
 	}
-	return nil
 }
 
 // missing words AWS's wish for a list key that no schema tells of.
@@ -216,33 +247,6 @@ func missing(t *catalog.Table, err error) error {
 		name = t.Columns[c].Name
 	}
 	return &NeedKeyError{t, []string{name}, "AWS wants it for listing"}
-}
-
-// A flight is something done once for all who ask.
-type flight struct {
-	done chan struct{}
-	docs []cloudcontrol.Document
-	err  error
-}
-
-func (r *run) once(ctx context.Context, key string, f func() ([]cloudcontrol.Document, error)) ([]cloudcontrol.Document, error) {
-	r.mu.Lock()
-	fl, ok := r.flights[key]
-	if !ok {
-		fl = &flight{done: make(chan struct{})}
-		r.flights[key] = fl
-	}
-	r.mu.Unlock()
-	if !ok {
-		fl.docs, fl.err = f()
-		close(fl.done)
-	}
-	select {
-	case <-fl.done:
-		return fl.docs, fl.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
 }
 
 // models calls f with every model that a table must be listed with in a place.
@@ -364,7 +368,7 @@ func (r *run) parents(ctx context.Context, t *catalog.Table, at place, base []mo
 		if p.Type == t.Type {
 			continue
 		}
-		parent, err := r.f.Catalog.Table(p.Type)
+		parent, err := r.f.o.Catalog.Table(p.Type)
 		if err != nil {
 			return err
 		}
@@ -471,38 +475,20 @@ func (r *run) gifts(ctx context.Context, parent *catalog.Table, at place, p cata
 		need = need || !inIdentifier(parent, g.From) && len(values(parent, d, g.From)) == 0 && !gjson.GetBytes(props, firstStep(g.From)).Exists()
 	}
 	if need && parent.Read != nil {
-		docs, err := r.once(ctx, "get|"+parent.Type+"|"+at.account+"|"+at.region+"|"+d.Identifier, func() ([]cloudcontrol.Document, error) {
-			return r.getParent(ctx, parent, at, d.Identifier)
-		})
-		if err != nil || len(docs) == 0 {
-			return nil, err
+		got, err := r.document(ctx, nil, at, parent, d.Identifier)
+		if errors.Is(err, cloudcontrol.ErrNotFound) {
+			return nil, nil
 		}
-		d = docs[0]
+		if err != nil {
+			return nil, r.absent(ctx, at, parent, err)
+		}
+		d = got
 	}
 	out := []model{{}}
 	for _, g := range p.Give {
 		out = cross(out, g.To, values(parent, d, g.From))
 	}
 	return out, nil
-}
-
-func (r *run) getParent(ctx context.Context, t *catalog.Table, at place, id string) ([]cloudcontrol.Document, error) {
-	c, err := r.client(ctx, at)
-	if err != nil {
-		return nil, err
-	}
-	var d cloudcontrol.Document
-	err = r.call(ctx, at, "GetResource", t.Type, &r.gets, func() (err error) {
-		d, err = c.Get(ctx, t.Type, id)
-		return err
-	})
-	if errors.Is(err, cloudcontrol.ErrNotFound) {
-		return nil, nil
-	}
-	if err != nil {
-		return nil, r.absent(at, t, err)
-	}
-	return []cloudcontrol.Document{d}, nil
 }
 
 func inIdentifier(t *catalog.Table, pointer string) bool {

@@ -19,7 +19,10 @@ type binder struct {
 	// columns are the names that are a column and nothing below it, found in
 	// the block they stand in.
 	columns map[*syntax.Expr]*column
-	items   []item
+	// outer are the names that are a column of a block further out.
+	outer  map[*syntax.Expr]*column
+	blocks map[*syntax.Query]*block
+	items  []item
 	// loose counts the macros and views being bound: their text is not the
 	// user's, so nothing in it is edited.
 	loose int
@@ -55,6 +58,9 @@ const (
 
 func (b *binder) query(q *syntax.Query, outer *scope) *block {
 	bl := &block{query: q}
+	bl.refs[0] = len(b.refs)
+	defer func() { bl.refs[1] = len(b.refs) }()
+	b.blocks[q] = bl
 	sc := &scope{outer: outer}
 	for _, c := range q.CTEs {
 		b.with(c, sc, bl)
@@ -337,7 +343,9 @@ func (b *binder) expr(e *syntax.Expr, sc *scope, at place, bl *block) origin {
 			b.expr(a, sc, deeper(at), bl)
 		}
 		if e.Sub != nil {
-			bl.subs = append(bl.subs, b.query(e.Sub, sc))
+			sub := b.query(e.Sub, sc)
+			sub.exists = e.SubType == "EXISTS" || e.SubType == "NOT_EXISTS"
+			bl.subs = append(bl.subs, sub)
 		}
 		return origin{}
 	case "LAMBDA":
@@ -461,6 +469,8 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 	if len(rest) == 0 {
 		if m.local {
 			b.columns[e] = m.column
+		} else {
+			b.outer[e] = m.column
 		}
 		b.writeOnly(e, m.column, at)
 		b.rename(e, m, nil)
@@ -496,7 +506,7 @@ func (b *binder) notice(text string) {
 }
 
 func (b *binder) addReference(t *catalog.Table, form catalog.Form, loc int) *reference {
-	r := &reference{table: t, form: form, loc: b.loc(loc), sets: map[int]Set{}, all: b.macro > 0}
+	r := &reference{table: t, form: form, loc: b.loc(loc), sets: map[int]Set{}, links: map[int][]source{}, all: b.macro > 0}
 	b.refs = append(b.refs, r)
 	return r
 }

@@ -91,10 +91,57 @@ func (b *binder) derived(r *syntax.Ref, inner *block, sc *scope) *node {
 		rel.name = r.Table
 	}
 	for _, o := range renamed(inner.outs, r.Columns) {
-		rel.columns = append(rel.columns, &column{name: o.name, from: o.from, varchar: o.text()})
+		c := &column{name: o.name, from: o.from, varchar: o.text()}
+		if o.column != nil {
+			c.local = o.column.local
+		}
+		rel.columns = append(rel.columns, c)
+	}
+	if inner.refs[0] == inner.refs[1] {
+		b.values(rel, r, inner)
 	}
 	sc.relations = append(sc.relations, rel)
 	return &node{relation: rel, block: inner}
+}
+
+// values makes the columns of a FROM item that reads no cloud table ones whose
+// values can be had beforehand, if its functions always give the same.
+func (b *binder) values(rel *relation, r *syntax.Ref, inner *block) {
+	if b.env.Columns == nil || b.env.Narrow != Keys || b.macro > 0 {
+		return
+	}
+	tree, functions := r.AsTree(), r.Functions()
+	if inner != nil && r.Sub == nil { // the name of a CTE means nothing outside its statement
+		tree, functions = inner.query.AsTree(), inner.query.Functions()
+	}
+	if tree == nil || !b.pure(functions) {
+		return
+	}
+	text, err := b.env.Text(tree)
+	if err != nil {
+		return
+	}
+	cols, ok := b.env.Columns(text)
+	if !ok {
+		return
+	}
+	if rel.open || len(rel.columns) != len(cols) {
+		rel.columns, rel.open = nil, false
+		for _, c := range cols {
+			rel.columns = append(rel.columns, &column{name: c.Name})
+		}
+		for i, n := range r.Columns {
+			if i < len(rel.columns) {
+				rel.columns[i].name = n
+			}
+		}
+	}
+	for i, c := range rel.columns {
+		if c.local == nil && cols[i].Type == "VARCHAR" {
+			c.varchar = true
+			c.local = &localColumn{from: "(" + text + ")", name: cols[i].Name}
+		}
+	}
 }
 
 func (b *binder) tableFunction(r *syntax.Ref, sc *scope, bl *block) *node {
@@ -103,7 +150,23 @@ func (b *binder) tableFunction(r *syntax.Ref, sc *scope, bl *block) *node {
 	if n.relation.name == "" && r.Func != nil {
 		n.relation.name = r.Func.Func
 	}
+	if r.Func != nil && b.closedArgs(r.Func) {
+		b.values(n.relation, r, nil)
+	}
 	return n
+}
+
+// closedArgs reports whether a table function is given constants alone.
+func (b *binder) closedArgs(f *syntax.Expr) bool {
+	for _, a := range f.Args {
+		if a.Class == "COMPARISON" && len(a.Args) == 2 { // name = value
+			a = a.Args[1]
+		}
+		if !closed(a) {
+			return false
+		}
+	}
+	return true
 }
 
 // table binds a name in FROM: a CTE, a table or view of DuckDB's own, or a
@@ -254,6 +317,7 @@ func (b *binder) local(r *syntax.Ref, sc *scope) *node {
 			rel.columns[i].name = c
 		}
 	}
+	b.values(rel, r, nil)
 	sc.relations = append(sc.relations, rel)
 	return &node{relation: rel}
 }

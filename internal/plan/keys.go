@@ -2,25 +2,36 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/syntax"
 )
 
 // bounds say what a predicate lets through: rows whose columns are all in the
-// sets given for them. never: no row.
+// sets given for them, and among the values of their sources. never: no row.
 type bounds struct {
 	never bool
 	sets  map[*column]Set
+	links map[*column][]source
+	// filters are whole conjuncts over one reference's own columns.
+	filters map[*reference][]Filter
 }
 
 func (a bounds) and(b bounds) bounds {
-	out := bounds{never: a.never || b.never, sets: map[*column]Set{}}
-	for c, s := range a.sets {
-		out.sets[c] = s
-	}
-	for c, s := range b.sets {
-		out.sets[c] = out.sets[c].And(s)
+	out := bounds{never: a.never || b.never, sets: map[*column]Set{}, links: map[*column][]source{}, filters: map[*reference][]Filter{}}
+	for _, x := range []bounds{a, b} {
+		for c, s := range x.sets {
+			out.sets[c] = out.sets[c].And(s)
+		}
+		for c, l := range x.links {
+			for _, s := range l {
+				out.link(c, s)
+			}
+		}
+		for r, f := range x.filters {
+			out.filters[r] = append(slices.Clone(out.filters[r]), f...)
+		}
 	}
 	return out
 }
@@ -33,7 +44,7 @@ func (a bounds) or(b bounds) bounds {
 	if b.impossible() {
 		return a
 	}
-	out := bounds{sets: map[*column]Set{}}
+	out := bounds{sets: map[*column]Set{}} // links and filters of one branch bound nothing
 	for c, s := range a.sets {
 		if o := b.sets[c]; o != nil && s != nil {
 			out.sets[c] = s.Or(o)
@@ -70,14 +81,19 @@ func (b *binder) bounds(e *syntax.Expr) bounds {
 	case "CONJUNCTION_OR":
 		out := b.bounds(e.Args[0])
 		for _, a := range e.Args[1:] {
+			if !b.keeps(RuleOr) {
+				continue
+			}
 			out = out.or(b.bounds(a))
 		}
 		return out
 	case "COMPARE_EQUAL":
+		b.keeps(RuleEqual)
 		return b.equal(e.Args[0], e.Args[1:], false)
 	case "COMPARE_NOT_DISTINCT_FROM":
 		return b.equal(e.Args[0], e.Args[1:], true)
 	case "COMPARE_IN":
+		b.keeps(RuleIn)
 		return b.equal(e.Args[0], e.Args[1:], false)
 	case "SUBQUERY":
 		if e.SubType == "ANY" && e.Compare == "COMPARE_EQUAL" && len(e.Args) == 1 {
@@ -136,15 +152,22 @@ func (b *binder) equal(left *syntax.Expr, values []*syntax.Expr, null bool) boun
 		}
 		return bounds{}
 	}
+	if null {
+		b.keeps(RuleNotDistinct)
+	}
 	set := Set{}
 	for _, v := range values {
 		text, isNil, ok := b.constant(v)
 		switch {
 		case !ok:
 			b.unquoted(c, v)
-			return bounds{}
+			if b.keeps(RuleOwnType) {
+				return bounds{}
+			}
 		case isNil && null:
-			return bounds{}
+			if b.keeps(RuleNullIsValue) {
+				return bounds{}
+			}
 		case !isNil:
 			set = append(set, text)
 		}
@@ -181,6 +204,7 @@ func (b *binder) constant(e *syntax.Expr) (text string, null, ok bool) {
 	if b.env.Fold == nil || !closed(e) {
 		return "", false, false
 	}
+	b.keeps(RuleFold)
 	return b.env.Fold(e)
 }
 
@@ -244,7 +268,7 @@ func (a bounds) spread(pairs [][2]*column) bounds {
 	return out
 }
 
-// String is for tests and debugging: a box as text.
+// String is for tests and EXPLAIN: a box as text.
 func (b Box) String() string {
 	var parts []string
 	add := func(name string, s Set) {

@@ -9,6 +9,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -42,8 +43,23 @@ type Scan struct {
 	// list row that holds it.
 	Columns []int
 	// Boxes bound the resources that can matter: their union is fetched. No
-	// box at all: no call is made.
+	// box at all: no call is made. Those of a scan with Bindings are complete
+	// after Bind.
 	Boxes []Box
+	// Stage is when the scan can be fetched: after all scans of lower stages.
+	Stage int
+	// Bindings say whose values narrow the scan, for EXPLAIN.
+	Bindings []Binding
+
+	refs []*reference
+}
+
+// A Binding is a key of a scan whose values another scan, or a local table, gives.
+type Binding struct {
+	Columns []int  // of the scan's table
+	From    *Scan  // nil: a local table
+	Source  []int  // columns of From's table
+	Query   string // gives the tuples of values
 }
 
 // A Box bounds resources by the values of their keys: a resource is inside
@@ -55,6 +71,23 @@ type Box struct {
 	// Parents bound list keys: pointer below the list model ("/InstanceArn")
 	// to values.
 	Parents map[string]Set
+
+	// InAccounts and InRegions narrow inside the scope, whatever that is: they
+	// come from values, not from the statement's text. Nil: no bound.
+	InAccounts, InRegions Set
+	// Bound says that the Identifiers come from values: where they are many,
+	// listing may cost less; and one that AWS calls malformed is no resource.
+	Bound bool
+	// In bounds columns that every list row has: account, region, identifier
+	// and the columns that it is made of.
+	In map[int]Set
+	// Filters all hold for the resources that matter.
+	Filters []Filter
+	// Limit is how many resources that pass the Filters are enough; 0: all.
+	// With Order, an ORDER BY over columns that every list row has, it must be
+	// the first ones.
+	Limit int
+	Order string
 }
 
 // A Set is a sorted set of texts. Nil says that nothing is known (every value
@@ -119,6 +152,18 @@ type Env struct {
 	// Fold computes an expression that holds no column and no query. ok is
 	// false when it isn't constant or isn't text.
 	Fold func(e *syntax.Expr) (text string, null, ok bool)
+	// Text writes a tree as SQL.
+	Text func(tree []byte) (string, error)
+	// Scalar says whether all functions are scalar ones that always give the
+	// same; Pure whether they are, or aggregates and readers of files.
+	Scalar, Pure func(functions []string) bool
+	// Columns describes a query that reads no cloud table.
+	Columns func(sql string) ([]Column, bool)
+	// Values gives the distinct rows of text of a query that reads no cloud
+	// table; ok is false if there are too many.
+	Values func(sql string) (rows [][]string, ok bool)
+	// Probe is nil but in tests of planning.
+	Probe *Probe
 	// Header gives the name that DuckDB would head an expression's column with.
 	Header func(e *syntax.Expr) (string, error)
 }
@@ -135,6 +180,9 @@ const (
 	Nothing
 )
 
+// A Column is one column of a query.
+type Column struct{ Name, Type string }
+
 // A Local is a table or view of DuckDB's own.
 type Local struct {
 	Columns []string
@@ -150,7 +198,8 @@ type Macro struct {
 // Make plans a query. text is what the tree's offsets point into. The error is
 // a *sqlerr.Error.
 func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
-	b := &binder{env: env, text: text, columns: map[*syntax.Expr]*column{}, plan: &Plan{text: text}}
+	b := &binder{env: env, text: text, columns: map[*syntax.Expr]*column{}, outer: map[*syntax.Expr]*column{}, blocks: map[*syntax.Query]*block{},
+		plan: &Plan{text: text}}
 	top := b.query(q, nil)
 	if b.err != nil {
 		return nil, b.err
@@ -160,17 +209,21 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 		return nil, b.err
 	}
 	b.headers()
-	p := b.plan
 	for _, r := range b.refs {
-		if err := p.add(r, text, env.Narrow); err != nil {
+		if err := b.add(r); err != nil {
 			return nil, err
 		}
 	}
-	return p, nil
+	b.order()
+	for _, s := range b.plan.Scans {
+		b.box(s)
+	}
+	return b.plan, nil
 }
 
 // add unites what a reference needs with the scan of its table.
-func (p *Plan) add(r *reference, text string, narrow Narrow) error {
+func (b *binder) add(r *reference) error {
+	p := b.plan
 	i := slices.IndexFunc(p.Scans, func(s *Scan) bool { return s.Table == r.table })
 	if i < 0 {
 		i = len(p.Scans)
@@ -180,8 +233,8 @@ func (p *Plan) add(r *reference, text string, narrow Narrow) error {
 	s.Columns = append(s.Columns, r.needed()...)
 	slices.Sort(s.Columns)
 	s.Columns = slices.Compact(s.Columns)
-	box, some := r.box()
-	if !some && (narrow == Keys || r.described) {
+	box, some := r.box(nil)
+	if !some && (b.env.Narrow == Keys || r.described) {
 		return nil
 	}
 	if r.form == catalog.Singular && r.table.Singular != r.table.Plural && box.Identifiers == nil {
@@ -189,37 +242,54 @@ func (p *Plan) add(r *reference, text string, narrow Narrow) error {
 		if len(r.table.Identifier) > 1 {
 			part = "identifier"
 		}
-		return sqlerr.New(sqlerr.SyntaxError, "aws.%s.%s needs an identifier", r.table.Service, r.table.Singular).At(text, r.loc).
+		return sqlerr.New(sqlerr.SyntaxError, "aws.%s.%s needs an identifier", r.table.Service, r.table.Singular).At(b.text, r.loc).
 			WithHint("WHERE identifier = '<%s>', or read %s for all of them", part, r.table.Name())
 	}
 	if r.listed > 0 && box.Identifiers != nil {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: of a single resource AWS never gives it back, so no condition on it can hold",
-			r.table.Columns[r.listed].Name, r.table.Name()).At(text, r.loc).WithHint("leave out the identifier or the condition on %s", r.table.Columns[r.listed].Name)
+			r.table.Columns[r.listed].Name, r.table.Name()).At(b.text, r.loc).WithHint("leave out the identifier or the condition on %s", r.table.Columns[r.listed].Name)
 	}
-	switch narrow {
-	case Scope:
-		box = Box{Accounts: box.Accounts, Regions: box.Regions}
-	case Nothing:
-		box = Box{}
+	if len(s.refs) == 0 || b.keeps(RuleTableUnion) {
+		s.refs = append(s.refs, r)
 	}
-	for _, old := range s.Boxes {
-		if old.equal(box) {
-			return nil
-		}
-	}
-	s.Boxes = append(s.Boxes, box)
 	return nil
+}
+
+// box gives a scan the boxes of its references, as far as they are known.
+func (b *binder) box(s *Scan) {
+	for _, r := range s.refs {
+		if len(r.chosen) > 0 {
+			continue
+		}
+		box, some := r.box(nil)
+		switch b.env.Narrow {
+		case Scope:
+			box = Box{Accounts: box.Accounts, Regions: box.Regions}
+		case Nothing:
+			box = Box{}
+		default:
+			if !some {
+				continue
+			}
+			if box.Identifiers == nil && (len(s.refs) == 1 || !b.keeps(RuleEnoughOnce)) {
+				box.Limit, box.Order = r.limit, r.order
+			}
+		}
+		s.put(box)
+	}
+}
+
+// put adds a box that is not there yet.
+func (s *Scan) put(box Box) {
+	if !slices.ContainsFunc(s.Boxes, box.equal) {
+		s.Boxes = append(s.Boxes, box)
+	}
 }
 
 func (b Box) equal(o Box) bool {
 	same := func(x, y Set) bool { return (x == nil) == (y == nil) && slices.Equal(x, y) }
-	if !same(b.Accounts, o.Accounts) || !same(b.Regions, o.Regions) || !same(b.Identifiers, o.Identifiers) || len(b.Parents) != len(o.Parents) {
-		return false
-	}
-	for k, v := range b.Parents {
-		if w, ok := o.Parents[k]; !ok || !same(v, w) {
-			return false
-		}
-	}
-	return true
+	sameIn := func(x, y map[int]Set) bool { return maps.EqualFunc(x, y, same) }
+	return same(b.Accounts, o.Accounts) && same(b.Regions, o.Regions) && same(b.Identifiers, o.Identifiers) && maps.EqualFunc(b.Parents, o.Parents, same) &&
+		same(b.InAccounts, o.InAccounts) && same(b.InRegions, o.InRegions) && b.Bound == o.Bound && sameIn(b.In, o.In) &&
+		slices.EqualFunc(b.Filters, o.Filters, func(x, y Filter) bool { return x.SQL == y.SQL }) && b.Limit == o.Limit && b.Order == o.Order
 }

@@ -44,6 +44,23 @@ func planned(t *testing.T, db *engine.DB, query string) (*plan.Plan, error) {
 			}[name]
 			return m, ok
 		},
+		Text: func(tree []byte) (string, error) {
+			text, err := db.Deserialize(t.Context(), tree)
+			return strings.TrimSuffix(text, ";"), err
+		},
+		Scalar: func(functions []string) bool { return db.Scalar(t.Context(), functions) },
+		Pure:   func(functions []string) bool { return db.Pure(t.Context(), functions) },
+		Columns: func(query string) (out []plan.Column, ok bool) {
+			cols, err := db.Describe(t.Context(), query, nil)
+			for _, c := range cols {
+				out = append(out, plan.Column{Name: c.Name, Type: c.Type})
+			}
+			return out, err == nil
+		},
+		Values: func(query string) ([][]string, bool) {
+			rows, ok, err := db.Texts(t.Context(), query, nil, 1000)
+			return rows, ok && err == nil
+		},
 		Param: func(name string) (string, bool) { return map[string]string{"r": "r1"}[name], name == "r" },
 		Fold: func(e *syntax.Expr) (string, bool, bool) {
 			text, err := db.Deserialize(t.Context(), e.AsSelect())
@@ -87,6 +104,13 @@ func boxes(p *plan.Plan) string {
 		var bs []string
 		for _, b := range s.Boxes {
 			bs = append(bs, b.String())
+		}
+		for _, b := range s.Bindings {
+			var cols []string
+			for i, c := range b.Columns {
+				cols = append(cols, s.Table.Columns[c].Name+"<-"+b.From.Table.Plural+"."+b.From.Table.Columns[b.Source[i]].Name)
+			}
+			bs = append(bs, strings.Join(cols, ","))
 		}
 		if bs == nil {
 			bs = []string{"nothing"}
@@ -161,7 +185,7 @@ func TestKeys(t *testing.T) {
 	check("FROM {n} WHERE cluster_name = 'c'", "nodegroups /ClusterName=c")
 	check("FROM {u} WHERE instance_arn IN ('a', 'b')", "users /InstanceArn=a,b")
 	// places
-	check("FROM {v} v JOIN {s} s ON s.vpc_id = v.vpc_id WHERE v.region = 'a'", "vpcs region=a; subnets everything")
+	check("FROM {v} v JOIN {s} s ON s.vpc_id = v.vpc_id WHERE v.region = 'a'", "vpcs vpc_id<-subnets.vpc_id; subnets everything")
 	check("FROM {v} v JOIN {s} s USING (region) WHERE v.region = 'a'", "vpcs region=a; subnets region=a")
 	check("FROM {v} v JOIN {s} s USING (region) WHERE region = 'a'", "vpcs region=a; subnets region=a")
 	check("FROM {v} v, {s} s WHERE s.region = v.region AND s.region = 'a'", "vpcs region=a; subnets region=a")

@@ -15,22 +15,27 @@ func sortedKeys(m map[string]Set) []string { return slices.Sorted(maps.Keys(m)) 
 type limits struct {
 	never bool
 	sets  map[int]Set
+	links map[int][]source
 }
 
 // push carries bounds down into a block, as far as each construct lets them.
 func (b *binder) push(bl *block, in limits) {
 	q := bl.query
-	if q.Limited || len(q.DistinctOn) > 0 && q.Kind != syntax.Select {
-		in.sets = nil
+	if q.Limited && b.keeps(RuleLimitInside) || len(q.DistinctOn) > 0 && q.Kind != syntax.Select {
+		in = limits{never: in.never}
 	}
 	switch q.Kind {
 	case syntax.SetOp:
 		for _, a := range bl.arms {
-			b.push(a, armLimits(bl, a, in))
+			b.push(a, b.armLimits(bl, a, in))
 		}
 	case syntax.Recursive:
 		for _, a := range bl.arms {
-			b.push(a, limits{never: in.never})
+			if b.keeps(RuleRecursive) {
+				b.push(a, limits{never: in.never})
+			} else {
+				b.push(a, in)
+			}
 		}
 	case syntax.Select:
 		b.pushSelect(bl, in)
@@ -39,20 +44,22 @@ func (b *binder) push(bl *block, in limits) {
 		b.push(s, limits{})
 	}
 	for _, c := range slices.Backward(bl.ctes) {
-		b.push(c.block, c.limits())
+		b.push(c.block, c.limits(b))
 	}
 }
 
 // limits unites what the uses of a CTE let through. One that is not used is
-// not run.
-func (c *cte) limits() limits {
+// not run. Links of one use bind nothing for another.
+func (c *cte) limits(b *binder) limits {
 	out := limits{never: true}
 	for i, u := range c.uses {
 		switch {
 		case u.never:
 		case i == 0 || out.never:
-			out = limits{sets: maps.Clone(u.sets)}
+			out = limits{sets: maps.Clone(u.sets), links: u.links}
+		case !b.keeps(RuleCTEUnion):
 		default:
+			out.links = nil
 			for k, s := range out.sets {
 				if o := u.sets[k]; o != nil && s != nil {
 					out.sets[k] = s.Or(o)
@@ -67,32 +74,42 @@ func (c *cte) limits() limits {
 
 // armLimits carries a set operation's limits into one arm, for the columns
 // that are text in every arm, so that none is cast.
-func armLimits(bl, arm *block, in limits) limits {
-	out := limits{never: in.never}
-	for at, s := range in.sets {
-		name := ""
-		if at < len(bl.outs) {
-			name = bl.outs[at].name
+func (b *binder) armLimits(bl, arm *block, in limits) limits {
+	out := limits{never: in.never, sets: map[int]Set{}, links: map[int][]source{}}
+	for at := range bl.outs {
+		if in.sets[at] == nil && in.links[at] == nil {
+			continue
 		}
-		i, ok := -1, true
-		for _, a := range bl.arms {
-			j, found := counterpart(bl.query, a, at, name)
-			if !found || !a.outs[j].text() {
-				ok = false
-				break
-			}
-			if a == arm {
-				i = j
-			}
+		i := b.armPlace(bl, arm, at)
+		if i < 0 {
+			continue
 		}
-		if ok && i >= 0 {
-			if out.sets == nil {
-				out.sets = map[int]Set{}
-			}
+		if s := in.sets[at]; s != nil {
 			out.sets[i] = out.sets[i].And(s)
 		}
+		out.links[i] = append(out.links[i], in.links[at]...)
 	}
 	return out
+}
+
+// armPlace gives the place in an arm of a set operation's output, -1 if it is
+// not text in every arm.
+func (b *binder) armPlace(bl, arm *block, at int) int {
+	b.keeps(RuleSetOp)
+	i := -1
+	for _, a := range bl.arms {
+		j, found := counterpart(bl.query, a, at, bl.outs[at].name)
+		if !found && bl.query.ByName && !b.keeps(RuleByName) {
+			j, found = at, at < len(a.outs)
+		}
+		if !found || !a.outs[j].text() && b.keeps(RuleArmCast) {
+			return -1
+		}
+		if a == arm {
+			i = j
+		}
+	}
+	return i
 }
 
 func (o output) text() bool {
@@ -106,25 +123,32 @@ func (o output) text() bool {
 func (b *binder) pushSelect(bl *block, in limits) {
 	q := bl.query
 	above := bounds{never: in.never}
-	if !q.Sample {
-		above = above.and(b.bounds(q.Where)).and(b.having(bl))
-		above = above.and(b.incoming(bl, in)).spread(b.equalities(q.Where))
-		above.never = above.never || b.bounds(q.Where).impossible()
+	cut := q.Sample && b.keeps(RuleSample)
+	if !cut {
+		where := b.bounds(q.Where)
+		pairs := b.equalities(q.Where)
+		above = above.and(where).and(b.having(bl)).and(b.queryLinks(bl)).and(bounds{filters: b.filters(q.Where)})
+		above = above.and(b.incoming(bl, in)).spread(pairs).join(pairs)
+		above.never = above.never || where.impossible()
+		b.enough(bl)
 	}
-	b.pushNode(bl.from, above, q.Sample)
+	b.pushNode(bl.from, above, cut)
 }
 
 // incoming turns limits on outputs into bounds on the block's columns. With
 // windows, only what every window is partitioned by may be bounded; with
 // DISTINCT ON, only what it lists; with GROUP BY, only what it groups by.
 func (b *binder) incoming(bl *block, in limits) bounds {
-	out := bounds{never: in.never, sets: map[*column]Set{}}
-	for i, s := range in.sets {
-		if i >= len(bl.outs) || bl.outs[i].column == nil || s == nil {
+	out := bounds{never: in.never, sets: map[*column]Set{}, links: map[*column][]source{}}
+	for i, o := range bl.outs {
+		if o.column == nil || in.sets[i] == nil && in.links[i] == nil || !b.passes(bl, o.column) {
 			continue
 		}
-		if c := bl.outs[i].column; b.passes(bl, c) {
-			out.sets[c] = out.sets[c].And(s)
+		if s := in.sets[i]; s != nil {
+			out.sets[o.column] = out.sets[o.column].And(s)
+		}
+		for _, l := range in.links[i] {
+			out.link(o.column, l)
 		}
 	}
 	return out
@@ -132,14 +156,14 @@ func (b *binder) incoming(bl *block, in limits) bounds {
 
 func (b *binder) passes(bl *block, c *column) bool {
 	q := bl.query
-	if len(q.GroupBy) > 0 && !b.groupedBy(bl, c) {
+	if len(q.GroupBy) > 0 && !b.groupedBy(bl, c) && b.keeps(RuleGroupBy) {
 		return false
 	}
-	if len(q.DistinctOn) > 0 && !b.holds(q.DistinctOn, c) {
+	if len(q.DistinctOn) > 0 && !b.holds(q.DistinctOn, c) && b.keeps(RuleDistinctOn) {
 		return false
 	}
 	for _, w := range windows(q) {
-		if !b.holds(w.Partition, c) {
+		if !b.holds(w.Partition, c) && b.keeps(RulePartition) {
 			return false
 		}
 	}
@@ -154,7 +178,7 @@ func (b *binder) holds(list []*syntax.Expr, c *column) bool {
 // GROUP BY 2 and the alias of an item count as the item.
 func (b *binder) groupedBy(bl *block, c *column) bool {
 	q := bl.query
-	if q.GroupingSets > 1 {
+	if q.GroupingSets > 1 && b.keeps(RuleGroupingSets) {
 		return false
 	}
 	if b.holds(q.GroupBy, c) {
@@ -198,7 +222,7 @@ func (b *binder) having(bl *block) bounds {
 		return out
 	}
 	for c, s := range b.bounds(q.Having).sets {
-		if b.holds(q.GroupBy, c) {
+		if b.holds(q.GroupBy, c) || !b.keeps(RuleHaving) {
 			out.sets[c] = s
 		}
 	}
@@ -211,11 +235,11 @@ func (b *binder) pushNode(n *node, above bounds, cut bool) {
 	if n == nil {
 		return
 	}
-	if n.barrier {
+	if n.barrier && b.keeps(RuleBarrier) {
 		cut = true
 	}
 	if cut {
-		above.sets = nil
+		above = bounds{never: above.never}
 	}
 	switch {
 	case n.left != nil:
@@ -225,10 +249,19 @@ func (b *binder) pushNode(n *node, above bounds, cut bool) {
 		r := n.relation.ref
 		r.never = r.never || above.never
 		for _, c := range n.relation.columns {
-			if s := above.sets[c]; s != nil && c.from.ref == r {
+			if c.from.ref != r || len(c.from.path) > 0 {
+				continue
+			}
+			if s := above.sets[c]; s != nil {
 				r.sets[c.from.col] = r.sets[c.from.col].And(s)
 			}
+			for _, l := range above.links[c] {
+				if l.ref != r {
+					r.links[c.from.col] = append(r.links[c.from.col], l)
+				}
+			}
 		}
+		r.filters = append(r.filters, above.filters[r]...)
 	case n.block != nil:
 		b.push(n.block, leafLimits(n, above))
 	case n.cte != nil:
@@ -237,10 +270,13 @@ func (b *binder) pushNode(n *node, above bounds, cut bool) {
 }
 
 func leafLimits(n *node, above bounds) limits {
-	out := limits{never: above.never, sets: map[int]Set{}}
+	out := limits{never: above.never, sets: map[int]Set{}, links: map[int][]source{}}
 	for i, c := range n.relation.columns {
 		if s := above.sets[c]; s != nil {
 			out.sets[i] = s
+		}
+		if l := above.links[c]; l != nil {
+			out.links[i] = l
 		}
 	}
 	return out
@@ -255,7 +291,7 @@ func leafLimits(n *node, above bounds) limits {
 //     both sides of an inner or semi join, the filled-in side of an outer one,
 //     the right side of an anti join.
 func (b *binder) pushJoin(n *node, above bounds, cut bool) {
-	if cut || n.form == "POSITIONAL" {
+	if cut || n.form == "POSITIONAL" && b.keeps(RulePositional) {
 		only := bounds{never: above.never}
 		b.pushNode(n.left, only, true)
 		b.pushNode(n.right, only, true)
@@ -265,6 +301,7 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	pairs := b.equalities(n.cond)
 	for _, u := range n.using {
 		if u[0].text() && u[1].text() {
+			b.keeps(RuleUsing)
 			pairs = append(pairs, u)
 		}
 	}
@@ -274,25 +311,56 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 		b.pushAsof(n, above, on, pairs)
 		return
 	}
+	if n.kind == "INNER" || n.kind == "SEMI" {
+		on = on.and(b.inLinks(n.cond, n))
+	}
+	on.filters = b.filters(n.cond)
+	// What WHERE says of rows that an outer join fills in with NULL holds only
+	// if it is an equality: whole conjuncts may well accept the NULL.
+	bare := above
+	if b.keeps(RuleNullRejecting) {
+		bare.filters = nil
+	}
 	outer := above.spread(pairs)
-	inner := above.and(on).spread(pairs)
+	inner := above.and(on).spread(pairs).join(pairs)
 	inner.never = inner.impossible()
+	filled := bare.and(on).spread(pairs).join(pairs)
+	filled.never = filled.impossible()
 	switch n.kind {
 	case "INNER", "SEMI":
+		b.keeps(RuleInner)
 		b.pushNode(n.left, inner, false)
 		b.pushNode(n.right, inner, false)
 	case "LEFT":
-		b.pushNode(n.left, outer, false)
-		b.pushNode(n.right, inner, false)
+		if b.keeps(RuleLeftOn) {
+			b.pushNode(n.left, outer, false)
+		} else {
+			b.pushNode(n.left, inner, false)
+		}
+		b.pushNode(n.right, filled, false)
 	case "RIGHT":
-		b.pushNode(n.left, inner, false)
-		b.pushNode(n.right, outer, false)
+		b.pushNode(n.left, filled, false)
+		if b.keeps(RuleLeftOn) {
+			b.pushNode(n.right, outer, false)
+		} else {
+			b.pushNode(n.right, inner, false)
+		}
 	case "FULL", "OUTER":
-		b.pushNode(n.left, outer, false)
-		b.pushNode(n.right, outer, false)
+		if b.keeps(RuleFullOn) {
+			outer.filters = nil
+			b.pushNode(n.left, outer, false)
+			b.pushNode(n.right, outer, false)
+		} else {
+			b.pushNode(n.left, inner, false)
+			b.pushNode(n.right, inner, false)
+		}
 	case "ANTI":
-		b.pushNode(n.left, above, false)
-		b.pushNode(n.right, inner, false)
+		if b.keeps(RuleAntiOn) {
+			b.pushNode(n.left, above, false)
+		} else {
+			b.pushNode(n.left, inner, false)
+		}
+		b.pushNode(n.right, filled, false)
 	default: // a kind that is not known here
 		b.pushNode(n.left, bounds{never: above.never}, true)
 		b.pushNode(n.right, bounds{never: above.never}, true)
@@ -309,6 +377,9 @@ func (b *binder) pushAsof(n *node, above, on bounds, pairs [][2]*column) {
 		left = bounds{never: above.never}
 	}
 	right := bounds{never: above.never}
+	if !b.keeps(RuleAsof) {
+		right = above.and(bounds{})
+	}
 	for _, p := range pairs { // equalities of ON, with what the left side is bounded to
 		for i, c := range p {
 			if s := left.sets[p[1-i]]; s != nil && under(n.right, c) && under(n.left, p[1-i]) {
@@ -345,6 +416,16 @@ func unmerge(a bounds, n *node) bounds {
 		}
 		if n.kind == "RIGHT" || n.kind == "FULL" || n.kind == "INNER" {
 			out.sets[m.of[1]] = out.sets[m.of[1]].And(s)
+		}
+	}
+	for _, m := range n.merged {
+		for _, l := range a.links[m] {
+			if n.kind != "RIGHT" && n.kind != "FULL" {
+				out.link(m.of[0], l)
+			}
+			if n.kind == "RIGHT" || n.kind == "INNER" {
+				out.link(m.of[1], l)
+			}
 		}
 	}
 	return out

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -21,6 +22,12 @@ type reference struct {
 	// listed is a write-only column that a condition is on and that only a
 	// list can tell; 0 for none.
 	listed int
+
+	links   map[int][]source // where a column's values must come from
+	filters []Filter         // all hold for the rows that matter
+	limit   int              // rows that are enough; 0: all
+	order   string           // with limit: the first ones by this
+	chosen  []binding        // the links that fetching goes by
 }
 
 func (r *reference) want(column int) {
@@ -51,37 +58,70 @@ const (
 // multiplied out to; beyond it the table is listed.
 const maxProduct = 10_000
 
-// box turns bounds into keys. some is false when no resource can matter.
-func (r *reference) box() (box Box, some bool) {
+// box turns bounds into keys. bound are the values of columns that came from
+// elsewhere, nil for none. some is false when no resource can matter.
+func (r *reference) box(bound map[int]Set) (box Box, some bool) {
 	if r.never {
 		return Box{}, false
 	}
-	for _, s := range r.sets {
-		if s != nil && len(s) == 0 {
+	for _, sets := range []map[int]Set{r.sets, bound} {
+		for _, s := range sets {
+			if s != nil && len(s) == 0 {
+				return Box{}, false
+			}
+		}
+	}
+	box = Box{Accounts: r.sets[accountColumn], Regions: r.sets[regionColumn], InAccounts: bound[accountColumn], InRegions: bound[regionColumn], Filters: r.filters}
+	box.Identifiers = r.identifiers(r.sets)
+	if box.Identifiers == nil && bound != nil {
+		both := map[int]Set{}
+		maps.Copy(both, r.sets)
+		for c, s := range bound {
+			both[c] = both[c].And(s)
+		}
+		box.Identifiers = r.identifiers(both)
+		box.Bound = box.Identifiers != nil
+	}
+	for _, p := range r.listKeys() {
+		c, ok := r.table.Column(p[1:])
+		if !ok {
+			continue
+		}
+		if s := r.sets[c].And(bound[c]); s != nil {
+			if box.Parents == nil {
+				box.Parents = map[string]Set{}
+			}
+			box.Parents[p] = s
+		}
+	}
+	for c := range r.table.Columns {
+		if s := r.sets[c].And(bound[c]); s != nil && c > regionColumn && r.table.Free(c) {
+			if box.In == nil {
+				box.In = map[int]Set{}
+			}
+			box.In[c] = s
+		}
+	}
+	for _, s := range box.In {
+		if len(s) == 0 {
 			return Box{}, false
 		}
 	}
-	box = Box{Accounts: r.sets[accountColumn], Regions: r.sets[regionColumn], Identifiers: r.identifiers()}
-	in := r.table.ListInput
-	pointers := slices.Concat(in.Required, in.Optional)
-	for _, set := range in.OneOf {
-		pointers = append(pointers, set...)
-	}
-	for _, p := range pointers {
-		c, ok := r.table.Column(p[1:])
-		if !ok || r.sets[c] == nil {
-			continue
-		}
-		if box.Parents == nil {
-			box.Parents = map[string]Set{}
-		}
-		box.Parents[p] = r.sets[c]
+	if box.Identifiers != nil && !box.Bound { // each is read, whatever else is known of it
+		box.In, box.Filters = nil, nil
 	}
 	return box, true
 }
 
-func (r *reference) identifiers() Set {
-	if s := r.sets[identifierColumn]; s != nil {
+// listKeys are the pointers that a list of the table takes.
+func (r *reference) listKeys() []string {
+	in := r.table.ListInput
+	return slices.Concat(append([][]string{in.Required, in.Optional}, in.OneOf...)...)
+}
+
+// identifiers gives those that bounds make whole; nil if they don't.
+func (r *reference) identifiers(sets map[int]Set) Set {
+	if s := sets[identifierColumn]; s != nil {
 		return s
 	}
 	columns := r.table.IdentifierColumns()
@@ -90,7 +130,7 @@ func (r *reference) identifiers() Set {
 	}
 	rows := [][]string{nil}
 	for _, c := range columns {
-		s := r.sets[c]
+		s := sets[c]
 		if s == nil || len(rows)*len(s) > maxProduct {
 			return nil
 		}

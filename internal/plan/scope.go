@@ -16,6 +16,15 @@ type column struct {
 	of []*column
 	// varchar: the column is VARCHAR wherever it comes from.
 	varchar bool
+	// local says where the values of a column that is no cloud table's come from.
+	local *localColumn
+}
+
+// A localColumn is a column of something that reads no cloud table, so that
+// its values can be had before anything is fetched.
+type localColumn struct {
+	from string // as SQL: what stands in FROM
+	name string
 }
 
 // An origin is the property that a column holds unchanged: a column of a cloud
@@ -211,13 +220,16 @@ type cte struct {
 
 // A block is a bound query.
 type block struct {
-	query *syntax.Query
-	outs  []output
-	open  bool // the outputs are not all known, or not their order
-	from  *node
-	arms  []*block
-	ctes  []*cte
-	subs  []*block // queries inside expressions
+	query  *syntax.Query
+	outs   []output
+	open   bool // the outputs are not all known, or not their order
+	from   *node
+	arms   []*block
+	ctes   []*cte
+	subs   []*block // queries inside expressions
+	exists bool     // of EXISTS: one row is enough
+	// refs are the places in the binder's list of what the block reads.
+	refs [2]int
 }
 
 // An output is one column of a block's result.

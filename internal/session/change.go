@@ -66,13 +66,8 @@ func (s *Session) fillUnbound(ctx context.Context, c *engine.Copy, p *plan.Plan,
 	if later || len(p.Scans) == 0 {
 		return text, nil
 	}
-	if err := s.fetch(ctx, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders); err != nil {
 		return text, err
-	}
-	for _, l := range loaders {
-		if _, err := l.Finish(ctx); err != nil {
-			return text, err
-		}
 	}
 	wide, err := s.widePaths(ctx, p)
 	return p.Text(wide), err

@@ -2,16 +2,13 @@ package session
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/engine"
-	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -119,6 +116,17 @@ func (s *Session) checkKeys(p *plan.Plan) error {
 
 // env is what planning may know of the session.
 func (s *Session) env(ctx context.Context) *plan.Env {
+	parse := func(text string) (*syntax.Query, error) {
+		tree, err := s.db.Parse(ctx, text)
+		if err != nil {
+			return nil, err
+		}
+		return syntax.Decode(tree)
+	}
+	text := func(tree []byte) (string, error) {
+		text, err := s.db.Deserialize(ctx, tree)
+		return strings.TrimSuffix(text, ";"), err
+	}
 	return &plan.Env{
 		Catalog:     s.catalog,
 		Service:     s.service,
@@ -132,38 +140,40 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 			m, err := s.db.Macro(ctx, name)
 			return plan.Macro{Params: m.Params, Body: m.Body}, err == nil && m.Body != ""
 		},
-		Parse: func(text string) (*syntax.Query, error) {
-			tree, err := s.db.Parse(ctx, text)
-			if err != nil {
-				return nil, err
-			}
-			return syntax.Decode(tree)
-		},
+		Parse: parse,
 		Param: func(name string) (string, bool) { v, ok := s.options.Params[name]; return v, ok },
+		Text:  text,
 		Header: func(e *syntax.Expr) (string, error) {
-			text, err := s.db.Deserialize(ctx, e.AsSelect())
-			return strings.TrimSuffix(strings.TrimPrefix(text, "SELECT "), ";"), err
+			text, err := text(e.AsSelect())
+			return strings.TrimPrefix(text, "SELECT "), err
 		},
 		Fold: func(e *syntax.Expr) (string, bool, bool) {
-			text, err := s.db.Deserialize(ctx, e.AsSelect())
+			text, err := text(e.AsSelect())
 			if err != nil {
 				return "", false, false
 			}
-			return s.db.Fold(ctx, strings.TrimSuffix(text, ";"), functions(e))
+			return s.db.Fold(ctx, text, e.Functions())
 		},
+		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
+		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
+		Columns: func(query string) (out []plan.Column, ok bool) {
+			cols, err := s.db.Describe(ctx, query, s.options.Params)
+			for _, c := range cols {
+				out = append(out, plan.Column{Name: c.Name, Type: c.Type})
+			}
+			return out, err == nil
+		},
+		Values: func(query string) ([][]string, bool) {
+			rows, ok, err := s.db.Texts(ctx, query, s.options.Params, maxKeys)
+			return rows, ok && err == nil
+		},
+		Probe: s.probe,
 	}
 }
 
-func functions(e *syntax.Expr) []string {
-	var out []string
-	e.Walk(func(x *syntax.Expr) bool {
-		if x.Func != "" {
-			out = append(out, x.Func)
-		}
-		return true
-	})
-	return out
-}
+// maxKeys is how many values may become keys: a table of which more are wanted
+// is fetched whole.
+const maxKeys = 200_000
 
 func (s *Session) localSchema(name string) bool {
 	if !s.local {
@@ -207,17 +217,8 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 			return text, err
 		}
 	}
-	if err := s.fetch(ctx, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders); err != nil {
 		return text, err
-	}
-	for _, sc := range p.Scans {
-		wide, err := loaders[sc.Table].Finish(ctx)
-		if err != nil {
-			return text, err
-		}
-		for _, w := range wide {
-			s.notify("%s of %s holds a value that is no %s, such as %.60s: the column is JSON in this result", w.Column, w.Table, w.Type, w.Value)
-		}
 	}
 	wide, err := s.widePaths(ctx, p)
 	return p.Text(wide), err
@@ -261,84 +262,6 @@ func (s *Session) declare(ctx context.Context, c *engine.Copy) error {
 		tables = append(tables, t)
 	}
 	return c.Declare(ctx, tables)
-}
-
-// A sink hands fetched rows to the loaders. DuckDB has one connection, so one
-// batch is loaded at a time.
-type sink struct {
-	mu      sync.Mutex
-	loaders map[*catalog.Table]*engine.Loader
-}
-
-func (k *sink) Add(ctx context.Context, t *catalog.Table, rows []fetch.Row) error {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, r := range rows {
-		if err := k.loaders[t].Append(ctx, r.Account, r.Region, r.Identifier, json.RawMessage(r.Properties)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// fetch makes the calls of a plan.
-func (s *Session) fetch(ctx context.Context, p *plan.Plan, loaders map[*catalog.Table]*engine.Loader) error {
-	scans := slices.DeleteFunc(slices.Clone(p.Scans), func(sc *plan.Scan) bool { return len(sc.Boxes) == 0 })
-	if len(scans) == 0 {
-		return nil
-	}
-	cloud, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	scope, err := s.scope(ctx, scans)
-	if err != nil {
-		return err
-	}
-	f := &fetch.Fetcher{Catalog: s.catalog, Parallel: s.settings.parallel(), Logger: s.log,
-		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
-			return cloud.Client(ctx, account, region)
-		}}
-	report, err := f.Run(ctx, scans, scope, &sink{loaders: loaders})
-	s.calls += report.Lists + report.Gets
-	for _, n := range report.Notices {
-		s.notify("%s", n)
-	}
-	return err
-}
-
-// scope resolves the settings, as far as the scans need them.
-func (s *Session) scope(ctx context.Context, scans []*plan.Scan) (fetch.Scope, error) {
-	cloud, err := s.connect(ctx)
-	if err != nil {
-		return fetch.Scope{}, err
-	}
-	me, err := cloud.Identity(ctx)
-	if err != nil {
-		return fetch.Scope{}, err
-	}
-	scope := fetch.Scope{Accounts: s.settings.Accounts}
-	if len(scope.Accounts) == 0 {
-		scope.Accounts = []string{me.Account}
-	}
-	need, global := false, false
-	for _, sc := range scans {
-		for _, b := range sc.Boxes {
-			need = need || b.Regions == nil && !sc.Table.Global
-			global = global || b.Regions == nil && sc.Table.Global
-		}
-	}
-	switch {
-	case need:
-		scope.Regions, err = s.regions(ctx, scope.Accounts[0])
-	case global:
-		home := cloud.Region()
-		if home == "" {
-			home = map[string]string{"aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}[me.Partition]
-		}
-		scope.Regions = []string{catalog.HomeRegion(home)}
-	}
-	return scope, err
 }
 
 // here moves an error's place from the text that DuckDB ran to the user's, and

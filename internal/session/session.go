@@ -12,12 +12,12 @@ import (
 	"log/slog"
 	"runtime/debug"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -39,6 +39,33 @@ type Options struct {
 	// may be nil.
 	Notify func(notice string)
 	Logger *slog.Logger // nil: nothing
+	// Progress is told of every call and batch of rows; may be nil. It is
+	// called from several goroutines.
+	Progress func(fetch.Stats)
+	// Link is shared by sessions of one process; nil: one of the session's own.
+	Link *Link
+}
+
+// A Link is one set of credentials, what is known of the limits of each
+// service, and what has been read. Sessions may share it.
+type Link struct {
+	cloud   *cloudcontrol.Cloud
+	fetcher *fetch.Fetcher
+}
+
+// NewLink loads credentials and endpoints. It makes no call to AWS.
+func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, log *slog.Logger) (*Link, error) {
+	cloud, err := cloudcontrol.Open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	if c == nil {
+		c = catalog.Embedded()
+	}
+	return &Link{cloud, fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
+		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
+			return cloud.Client(ctx, account, region)
+		}})}, nil
 }
 
 // A Session runs statements, one after the other. It is not safe for
@@ -53,13 +80,15 @@ type Session struct {
 	macros   map[string]bool
 	local    bool // DuckDB may hold tables of the user's
 
-	once  sync.Once
-	cloud *cloudcontrol.Cloud
-	fail  error
+	link *Link
 
-	calls int
+	calls        int
+	missing      int          // parts of scopes that could not be read
+	missingTable bool         // skyql.missing is there
+	report       fetch.Report // of the last statement that fetched
 	// narrow is what planning may drop; tests compare.
 	narrow plan.Narrow
+	probe  *plan.Probe // of tests
 }
 
 // New opens a session. It makes no call to AWS.
@@ -74,6 +103,7 @@ func New(ctx context.Context, o Options) (*Session, error) {
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
+	s.link = o.Link
 	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir})
 	if err != nil {
 		return nil, err
@@ -87,6 +117,10 @@ func (s *Session) Close() error { return s.db.Close() }
 
 // Calls is how many calls to Cloud Control the session has made.
 func (s *Session) Calls() int { return s.calls }
+
+// Missing is how many parts of the statements' scopes could not be read, with
+// on_error = 'warn'.
+func (s *Session) Missing() int { return s.missing }
 
 // A Result is what one statement came to.
 type Result struct {
@@ -155,6 +189,11 @@ func (s *Session) notify(format string, args ...any) {
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	switch st.Verb {
 	case syntax.Read:
+		if !s.missingTable && strings.Contains(strings.ToLower(st.Text), "skyql.") {
+			if err := s.makeMissing(ctx, nil); err != nil {
+				return nil, err
+			}
+		}
 		return s.read(ctx, st)
 	case syntax.Show:
 		return s.show(ctx, st)
@@ -224,14 +263,16 @@ func readOnly(st syntax.Statement, word, name string) *sqlerr.Error {
 }
 
 // connect loads credentials and endpoints, once.
-func (s *Session) connect(ctx context.Context) (*cloudcontrol.Cloud, error) {
-	s.once.Do(func() {
-		o := s.options.Cloud
-		o.Parallel = s.settings.parallel()
-		o.Logger = s.log
-		s.cloud, s.fail = cloudcontrol.Open(ctx, o)
-	})
-	return s.cloud, s.fail
+func (s *Session) connect(ctx context.Context) (*Link, error) {
+	if s.link != nil {
+		return s.link, nil
+	}
+	o := s.options.Cloud
+	o.Parallel = s.settings.parallel()
+	o.Logger = s.log
+	link, err := NewLink(ctx, o, s.catalog, s.log)
+	s.link = link
+	return link, err
 }
 
 // use is USE aws.service, USE service, or USE aws, which takes the service back.

@@ -1,13 +1,17 @@
 package session
 
 import (
+	"cmp"
 	"context"
+	"fmt"
 	"path"
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -19,19 +23,152 @@ type Settings struct {
 	// (eu-*), "all" for every enabled region, "!name" to leave one out.
 	// Empty: the profile's region.
 	Regions []string
-	// Accounts are those of statements that name none. Empty: the caller's.
+	// Accounts are those of statements that name none: account ids, "org" or
+	// "*" for all active accounts of the organisation, globs (1234*), "!id" to
+	// leave one out. Empty: the caller's.
 	Accounts []string
 	// Parallel bounds the calls in flight; 0 is 64.
 	Parallel int
+	// Cache is how old what was read before may be to be used again; 0: it is
+	// read anew. At most a day.
+	Cache time.Duration
+	// OnError is Fail (also "") or Warn: what can't be read fails the
+	// statement, or is told and left out.
+	OnError string
+	// MaxCalls is how many calls a statement may make; 0 is 100,000.
+	MaxCalls int
+	// Hydrate is "missing" (also ""), "always" or "never": resources are read
+	// one by one where their list doesn't tell enough, always, or never.
+	Hydrate string
+	// Pushdown is "on" (also "") or "off": off fetches whole tables in the
+	// scope of a statement, and gives the same rows.
+	Pushdown string
 }
 
-const defaultParallel = 64
+// Values of Settings.OnError.
+const (
+	Fail = "fail"
+	Warn = "warn"
+)
 
-func (s Settings) parallel() int {
-	if s.Parallel == 0 {
-		return defaultParallel
+const (
+	defaultParallel = 64
+	defaultMaxCalls = 100_000
+	longestCache    = 24 * time.Hour
+)
+
+func (s Settings) parallel() int { return cmp.Or(s.Parallel, defaultParallel) }
+func (s Settings) maxCalls() int { return cmp.Or(s.MaxCalls, defaultMaxCalls) }
+
+// A setting is how one of Settings is written and read.
+type setting struct {
+	name string
+	hint string
+	put  func(s *Settings, values []string) error
+	get  func(s Settings) string
+	copy func(to *Settings, from Settings) // RESET
+}
+
+var settings = []setting{
+	{"accounts", "twelve digits such as 111122223333, org, 1234*, !111122223333",
+		func(s *Settings, v []string) error { s.Accounts = v; return nil },
+		func(s Settings) string { return strings.Join(s.Accounts, ",") }, func(to *Settings, from Settings) { to.Accounts = from.Accounts }},
+	{"cache", "0s, 60s, 5m",
+		func(s *Settings, v []string) (err error) { s.Cache, err = duration(v[0]); return err },
+		func(s Settings) string { return s.Cache.String() }, func(to *Settings, from Settings) { to.Cache = from.Cache }},
+	{"hydrate", "missing, always, never",
+		func(s *Settings, v []string) (err error) {
+			s.Hydrate, err = oneOf(v[0], "missing", "always", "never")
+			return err
+		},
+		func(s Settings) string { return cmp.Or(s.Hydrate, "missing") }, func(to *Settings, from Settings) { to.Hydrate = from.Hydrate }},
+	{"max_calls", "a number from 1",
+		func(s *Settings, v []string) (err error) { s.MaxCalls, err = number(v[0], 1<<31-1); return err },
+		func(s Settings) string { return strconv.Itoa(s.maxCalls()) }, func(to *Settings, from Settings) { to.MaxCalls = from.MaxCalls }},
+	{"on_error", "fail, warn",
+		func(s *Settings, v []string) (err error) { s.OnError, err = oneOf(v[0], Fail, Warn); return err },
+		func(s Settings) string { return cmp.Or(s.OnError, Fail) }, func(to *Settings, from Settings) { to.OnError = from.OnError }},
+	{"parallel", "a number from 1 to 1000",
+		func(s *Settings, v []string) (err error) { s.Parallel, err = number(v[0], 1000); return err },
+		func(s Settings) string { return strconv.Itoa(s.parallel()) }, func(to *Settings, from Settings) { to.Parallel = from.Parallel }},
+	{"pushdown", "on, off",
+		func(s *Settings, v []string) (err error) {
+			switch strings.ToLower(v[0]) {
+			case "true":
+				v = []string{"on"}
+			case "false":
+				v = []string{"off"}
+			}
+			s.Pushdown, err = oneOf(v[0], "on", "off")
+			return err
+		},
+		func(s Settings) string { return cmp.Or(s.Pushdown, "on") }, func(to *Settings, from Settings) { to.Pushdown = from.Pushdown }},
+	{"regions", "all, us-east-1, eu-*, !eu-west-1",
+		func(s *Settings, v []string) error { s.Regions = v; return nil },
+		func(s Settings) string { return strings.Join(s.Regions, ",") }, func(to *Settings, from Settings) { to.Regions = from.Regions }},
+}
+
+func settingOf(name string) *setting {
+	for i := range settings {
+		if settings[i].name == strings.ToLower(name) {
+			return &settings[i]
+		}
 	}
-	return s.Parallel
+	return nil
+}
+
+// Put sets one by name, as SET does. The error names what is allowed.
+func (s *Settings) Put(name, value string) error {
+	st := settingOf(name)
+	if st == nil {
+		var names []string
+		for _, x := range settings {
+			names = append(names, x.name)
+		}
+		return sqlerr.New(sqlerr.UndefinedObject, "there is no setting %q", name).WithHint("%s", strings.Join(names, ", "))
+	}
+	return s.put(st, List(value))
+}
+
+func (s *Settings) put(st *setting, values []string) error {
+	if len(values) == 0 {
+		return sqlerr.New(sqlerr.SyntaxError, "setting %s needs a value", st.name).WithHint("%s", st.hint)
+	}
+	next := *s
+	if err := st.put(&next, values); err != nil {
+		return sqlerr.New(sqlerr.InvalidParameter, "setting %s: %v", st.name, err).WithHint("%s", st.hint)
+	}
+	if err := next.check(); err != nil {
+		return err
+	}
+	*s = next
+	return nil
+}
+
+func oneOf(value string, allowed ...string) (string, error) {
+	if v := strings.ToLower(value); slices.Contains(allowed, v) {
+		return v, nil
+	}
+	return "", fmt.Errorf("%q is none of %s", value, strings.Join(allowed, ", "))
+}
+
+func number(value string, most int) (int, error) {
+	n, err := strconv.Atoi(value)
+	if err != nil || n < 1 || n > most {
+		return 0, fmt.Errorf("%q is not a number from 1 to %d", value, most)
+	}
+	return n, nil
+}
+
+func duration(value string) (time.Duration, error) {
+	if value == "0" || strings.EqualFold(value, "off") {
+		return 0, nil
+	}
+	d, err := time.ParseDuration(value)
+	if err != nil || d < 0 || d > longestCache {
+		return 0, fmt.Errorf("%q is not a time from 0s to 24h", value)
+	}
+	return d, nil
 }
 
 // List cuts a setting's value at commas and blanks.
@@ -47,15 +184,23 @@ func (s Settings) check() error {
 		}
 	}
 	for _, a := range s.Accounts {
-		if !isAccount(a) {
-			return sqlerr.New(sqlerr.InvalidParameter, "setting accounts: %q is not an account id", a).
-				WithHint("twelve digits, such as 111122223333")
+		if err := checkAccount(a); err != nil {
+			return err
 		}
 	}
 	if s.Parallel < 0 || s.Parallel > 1000 {
 		return sqlerr.New(sqlerr.InvalidParameter, "setting parallel: %d is not a number from 1 to 1000", s.Parallel)
 	}
 	return nil
+}
+
+func checkAccount(a string) error {
+	name := strings.TrimPrefix(a, "!")
+	if isAccount(name) || a == "org" || len(name) <= 12 && strings.ContainsAny(name, "*?") && strings.Trim(name, "0123456789*?") == "" {
+		return nil
+	}
+	return sqlerr.New(sqlerr.InvalidParameter, "setting accounts: %q is not an account id", a).
+		WithHint("twelve digits such as 111122223333, org, 1234*, !111122223333")
 }
 
 func isAccount(s string) bool {
@@ -102,110 +247,77 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	name := strings.ToLower(toks[0].Text)
 	switch name {
-	case "default_collation", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration":
+	case "default_collation", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
 		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", name).At(st.Text, toks[0].Pos)
-	case "regions", "accounts", "parallel":
-	case "pushdown":
-		return s.setPushdown(st, toks)
-	default:
+	}
+	own := settingOf(name)
+	if own == nil {
 		return s.db.Exec(ctx, st.Text, nil)
 	}
 	var values []string
-	if st.Word == "SET" {
-		for _, t := range toks[1:] {
-			switch {
-			case t.Kind == syntax.EOF, t.IsOp("="), t.Is("TO"), t.IsOp(","), t.IsOp("["), t.IsOp("]"):
-			case t.Kind == syntax.String, t.Kind == syntax.Number, t.IsName():
-				values = append(values, List(t.Text)...)
-			default:
-				return sqlerr.New(sqlerr.SyntaxError, "setting %s: %s is not a value", name, t.Text).At(st.Text, t.Pos).
-					WithHint("SET %s = '…'", name)
-			}
-		}
-		if len(values) == 0 {
-			return sqlerr.New(sqlerr.SyntaxError, "setting %s needs a value", name).At(st.Text, toks[0].Pos).WithHint("SET %s = '…'", name)
+	for _, t := range toks[1:] {
+		switch {
+		case t.Kind == syntax.EOF, t.IsOp("="), t.Is("TO"), t.IsOp(","), t.IsOp("["), t.IsOp("]"):
+		case t.Kind == syntax.String, t.Kind == syntax.Number, t.IsName():
+			values = append(values, List(t.Text)...)
+		default:
+			return sqlerr.New(sqlerr.SyntaxError, "setting %s: %s is not a value", name, t.Text).At(st.Text, t.Pos).
+				WithHint("SET %s = '…'", name)
 		}
 	}
-	next, err := s.with(name, values)
-	if err == nil {
-		err = next.check()
-	}
-	if err != nil {
+	if st.Word != "SET" || len(values) == 1 && strings.EqualFold(values[0], "default") {
+		own.copy(&s.settings, s.options.Settings)
+	} else if err := s.settings.put(own, values); err != nil {
 		return sqlerr.From(err).At(st.Text, toks[0].Pos)
 	}
-	s.settings = next
-	return nil
-}
-
-// setPushdown is SET pushdown = 'on' or 'off': off fetches whole tables in the
-// scope of a statement, and gives the same rows.
-func (s *Session) setPushdown(st syntax.Statement, toks []syntax.Token) error {
-	value := "on"
-	for _, t := range toks[1:] {
-		if t.Kind != syntax.EOF && !t.IsOp("=") && !t.Is("TO") {
-			value = strings.ToLower(t.Text)
-		}
-	}
-	switch value {
-	case "on", "default", "true":
-		s.narrow = plan.Keys
-	case "off", "false":
+	s.narrow = plan.Keys
+	if s.settings.Pushdown == "off" {
 		s.narrow = plan.Scope
-	default:
-		return sqlerr.New(sqlerr.InvalidParameter, "setting pushdown: %q is neither on nor off", value).At(st.Text, toks[0].Pos)
 	}
 	return nil
-}
-
-// with gives the settings with one changed; no values puts back what the
-// session started with.
-func (s *Session) with(name string, values []string) (Settings, error) {
-	next := s.settings
-	reset := len(values) == 0 || len(values) == 1 && strings.EqualFold(values[0], "default")
-	switch name {
-	case "regions":
-		next.Regions = values
-		if reset {
-			next.Regions = s.options.Settings.Regions
-		}
-	case "accounts":
-		next.Accounts = values
-		if reset {
-			next.Accounts = s.options.Settings.Accounts
-		}
-	case "parallel":
-		next.Parallel = s.options.Settings.Parallel
-		if !reset {
-			n, err := strconv.Atoi(values[0])
-			if err != nil || n < 1 {
-				return next, sqlerr.New(sqlerr.InvalidParameter, "setting parallel: %q is not a number from 1 to 1000", values[0])
-			}
-			next.Parallel = n
-		}
-	}
-	return next, nil
 }
 
 // value gives a setting as SHOW prints it.
 func (s *Session) value(name string) (string, bool) {
-	switch strings.ToLower(name) {
-	case "regions":
-		return strings.Join(s.settings.Regions, ","), true
-	case "accounts":
-		return strings.Join(s.settings.Accounts, ","), true
-	case "parallel":
-		return strconv.Itoa(s.settings.parallel()), true
+	if own := settingOf(name); own != nil {
+		return own.get(s.settings), true
 	}
 	return "", false
 }
 
-// regions resolves the setting to names; account is asked which are enabled
-// only where the setting has a pattern.
-func (s *Session) regions(ctx context.Context, account string) ([]string, error) {
-	cloud, err := s.connect(ctx)
-	if err != nil {
-		return nil, err
+// isPattern reports whether a value of the regions setting stands for what is
+// enabled.
+func isPattern(v string) bool { return v == "all" || strings.ContainsAny(v, "*?[!") }
+
+// pick chooses from names by patterns: names, globs, and exclusions, which are
+// of all if nothing was chosen before.
+func pick(patterns, all []string, everything ...string) []string {
+	var names []string
+	for _, v := range patterns {
+		if out, ok := strings.CutPrefix(v, "!"); ok {
+			if len(names) == 0 {
+				names = slices.Clone(all)
+			}
+			names = slices.DeleteFunc(names, func(n string) bool { hit, _ := path.Match(out, n); return hit })
+			continue
+		}
+		if !isPattern(v) && !slices.Contains(everything, v) {
+			names = append(names, v)
+			continue
+		}
+		for _, n := range all {
+			if hit, _ := path.Match(v, n); hit || slices.Contains(everything, v) {
+				names = append(names, n)
+			}
+		}
 	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// regions resolves the setting to names; an account is asked which are enabled
+// only where the setting has a pattern.
+func (s *Session) regions(ctx context.Context, cloud *cloudcontrol.Cloud, account string) ([]string, error) {
 	if len(s.settings.Regions) == 0 {
 		if r := cloud.Region(); r != "" {
 			return []string{r}, nil
@@ -213,36 +325,43 @@ func (s *Session) regions(ctx context.Context, account string) ([]string, error)
 		return nil, sqlerr.New(sqlerr.InvalidParameter, "no region: the statement names none, nor do the settings and the profile").
 			WithHint("WHERE region = 'us-east-1', --regions us-east-1 or AWS_REGION=us-east-1")
 	}
-	var names []string
 	var enabled []string
-	for _, v := range s.settings.Regions {
-		if v != "all" && !strings.ContainsAny(v, "*?[!") {
-			names = append(names, v)
-			continue
-		}
-		if enabled == nil {
-			if enabled, err = cloud.EnabledRegions(ctx, account); err != nil {
-				return nil, err
-			}
-		}
-		if out, ok := strings.CutPrefix(v, "!"); ok {
-			if len(names) == 0 { // only exclusions: of all
-				names = slices.Clone(enabled)
-			}
-			names = slices.DeleteFunc(names, func(n string) bool { hit, _ := path.Match(out, n); return hit })
-			continue
-		}
-		for _, n := range enabled {
-			if hit, _ := path.Match(v, n); hit || v == "all" {
-				names = append(names, n)
-			}
+	if slices.ContainsFunc(s.settings.Regions, isPattern) {
+		var err error
+		if enabled, err = cloud.EnabledRegions(ctx, account); err != nil {
+			return nil, err
 		}
 	}
-	slices.Sort(names)
-	names = slices.Compact(names)
+	names := pick(s.settings.Regions, enabled, "all")
 	if len(names) == 0 {
 		return nil, sqlerr.New(sqlerr.InvalidParameter, "setting regions: %s matches no enabled region", strings.Join(s.settings.Regions, ",")).
 			WithHint("SET regions = 'all'")
 	}
 	return names, nil
+}
+
+// accounts resolves the setting to ids; the organisation is asked only where
+// the setting has a pattern.
+func (s *Session) accounts(ctx context.Context, cloud *cloudcontrol.Cloud, me string) ([]string, error) {
+	if len(s.settings.Accounts) == 0 {
+		return []string{me}, nil
+	}
+	var all []string
+	if slices.ContainsFunc(s.settings.Accounts, func(a string) bool { return a == "org" || isPattern(a) }) {
+		list, err := cloud.Accounts(ctx)
+		if err != nil {
+			return nil, err
+		}
+		for _, a := range list {
+			if a.Status == "ACTIVE" {
+				all = append(all, a.ID)
+			}
+		}
+	}
+	ids := pick(s.settings.Accounts, all, "org")
+	if len(ids) == 0 {
+		return nil, sqlerr.New(sqlerr.InvalidParameter, "setting accounts: %s matches no active account", strings.Join(s.settings.Accounts, ",")).
+			WithHint("SET accounts = 'org'")
+	}
+	return ids, nil
 }

@@ -26,12 +26,25 @@ type Query struct {
 	Distinct   bool
 	DistinctOn []*Expr
 	OrderBy    []*Expr
-	Limited    bool // LIMIT or OFFSET
+	Orders     []Order // OrderBy with its directions
+	Limited    bool    // LIMIT or OFFSET
 	Limits     []*Expr
+	// Limit and Offset are nil where there is none, and for a percentage.
+	Limit, Offset *Expr
+	Percent       bool
 
 	// Other holds every expression found in a place that this package does
 	// not know by name, so that nothing is overlooked.
 	Other []*Expr
+
+	raw object
+}
+
+// An Order is one entry of ORDER BY, with what stands behind the expression:
+// "", " DESC", " NULLS FIRST" and so on.
+type Order struct {
+	Expr   *Expr
+	Suffix string
 }
 
 // A QueryKind tells the three forms of a Query apart.
@@ -81,6 +94,8 @@ type Ref struct {
 	Exprs []*Expr
 	// Inner are queries in places not known by name.
 	Inner []*Query
+
+	raw object
 }
 
 // A RefKind tells FROM items apart.
@@ -124,7 +139,7 @@ type Expr struct {
 
 	Star Star
 
-	raw any // the decoded JSON
+	raw object // the decoded JSON
 }
 
 // A Constant is a literal's value.

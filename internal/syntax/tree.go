@@ -63,7 +63,7 @@ func loc(o object) int {
 }
 
 func query(o object) *Query {
-	q := &Query{}
+	q := &Query{raw: o}
 	known := map[string]bool{"type": true, "modifiers": true, "cte_map": true}
 	take := func(k string) object { known[k] = true; return obj(o, k) }
 	for _, m := range arr(obj(o, "cte_map"), "map") {
@@ -136,9 +136,13 @@ func (q *Query) modifier(m object) {
 		q.Distinct = true
 		q.DistinctOn = exprs(arr(m, "distinct_on_targets"))
 	case "ORDER_MODIFIER":
-		q.OrderBy = append(q.OrderBy, orders(arr(m, "orders"))...)
+		for _, o := range orders(arr(m, "orders")) {
+			q.OrderBy, q.Orders = append(q.OrderBy, o.Expr), append(q.Orders, o)
+		}
 	case "LIMIT_MODIFIER", "LIMIT_PERCENT_MODIFIER":
 		q.Limited = true
+		q.Limit, q.Offset = expr(obj(m, "limit")), expr(obj(m, "offset"))
+		q.Percent = q.Percent || str(m, "type") == "LIMIT_PERCENT_MODIFIER"
 		for _, k := range []string{"limit", "offset"} {
 			if e := expr(obj(m, k)); e != nil {
 				q.Limits = append(q.Limits, e)
@@ -151,14 +155,22 @@ func (q *Query) modifier(m object) {
 	}
 }
 
-func orders(list []any) []*Expr {
-	var out []*Expr
+func orders(list []any) []Order {
+	var out []Order
 	for _, o := range list {
-		if m, ok := o.(object); ok {
-			if e := expr(obj(m, "expression")); e != nil {
-				out = append(out, e)
-			}
+		m, _ := o.(object)
+		e := expr(obj(m, "expression"))
+		if e == nil {
+			continue
 		}
+		suffix := map[string]string{"ASCENDING": " ASC", "DESCENDING": " DESC"}[str(m, "type")]
+		switch str(m, "null_order") {
+		case "NULLS_FIRST", "NULLS FIRST":
+			suffix += " NULLS FIRST"
+		case "NULLS_LAST", "NULLS LAST":
+			suffix += " NULLS LAST"
+		}
+		out = append(out, Order{e, suffix})
 	}
 	return out
 }
@@ -167,7 +179,7 @@ func ref(o object) *Ref {
 	if o == nil {
 		return nil
 	}
-	r := &Ref{Loc: loc(o), Alias: str(o, "alias"), Columns: strs(o, "column_name_alias"), Sample: o["sample"] != nil}
+	r := &Ref{raw: o, Loc: loc(o), Alias: str(o, "alias"), Columns: strs(o, "column_name_alias"), Sample: o["sample"] != nil}
 	switch str(o, "type") {
 	case "EMPTY":
 		r.Kind = Empty
@@ -349,18 +361,103 @@ func strays(v any) (es []*Expr, qs []*Query) {
 
 // AsSelect writes a tree for json_deserialize_sql: SELECT with e as its only
 // item, without e's alias. It is how DuckDB itself would head e's column.
-func (e *Expr) AsSelect() []byte {
-	o := maps.Clone(e.raw.(object))
+func (e *Expr) AsSelect() []byte { return tree(selectOf(e.item(), emptyFrom)) }
+
+// Renamed is AsSelect with other column names: names has a dotted name's parts,
+// joined by a NUL byte, and what to write for it.
+func (e *Expr) Renamed(names map[string]string) []byte {
+	return tree(selectOf(renamedTree(e.item(), names).(object), emptyFrom))
+}
+
+func (e *Expr) item() object {
+	o := maps.Clone(e.raw)
 	o["alias"] = ""
-	out, err := json.Marshal(object{"error": false, "statements": []any{object{
-		"node": object{
-			"type": "SELECT_NODE", "modifiers": []any{}, "cte_map": object{"map": []any{}}, "select_list": []any{o},
-			"from_table":   object{"type": "EMPTY", "alias": "", "sample": nil, "query_location": json.Number("18446744073709551615")},
-			"where_clause": nil, "group_expressions": []any{}, "group_sets": []any{}, "aggregate_handling": "STANDARD_HANDLING",
-			"having": nil, "sample": nil, "qualify": nil,
-		},
-		"named_param_map": []any{},
-	}}})
+	return o
+}
+
+func renamedTree(v any, names map[string]string) any {
+	switch v := v.(type) {
+	case []any:
+		out := make([]any, len(v))
+		for i, x := range v {
+			out[i] = renamedTree(x, names)
+		}
+		return out
+	case object:
+		out := make(object, len(v))
+		for k, x := range v {
+			out[k] = renamedTree(x, names)
+		}
+		if str(v, "class") == "COLUMN_REF" {
+			if to, ok := names[strings.Join(strs(v, "column_names"), "\x00")]; ok {
+				out["column_names"] = []any{to}
+			}
+		}
+		return out
+	}
+	return v
+}
+
+// AsTree writes a query's own tree for json_deserialize_sql; nil for a query
+// that stands for something that is none.
+func (q *Query) AsTree() []byte {
+	if q.raw == nil || !strings.HasSuffix(str(q.raw, "type"), "_NODE") {
+		return nil
+	}
+	return tree(q.raw)
+}
+
+// AsTree writes SELECT * over a FROM item.
+func (r *Ref) AsTree() []byte {
+	if r.raw == nil {
+		return nil
+	}
+	star := object{"class": "STAR", "type": "STAR", "alias": "", "query_location": noLocation, "relation_name": "", "exclude_list": []any{},
+		"replace_list": []any{}, "columns": false, "expr": nil, "unpacked": false, "qualified_exclude_list": []any{}, "rename_list": []any{}}
+	return tree(selectOf(star, r.raw))
+}
+
+// Functions gives the names of all functions in a query, sub-selects included,
+// and in a FROM item.
+func (q *Query) Functions() []string { return functionsIn(q.raw, nil) }
+
+// Functions is the same of a FROM item.
+func (r *Ref) Functions() []string { return functionsIn(r.raw, nil) }
+
+// Functions is the same of an expression.
+func (e *Expr) Functions() []string { return functionsIn(e.raw, nil) }
+
+func functionsIn(v any, out []string) []string {
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			out = functionsIn(x, out)
+		}
+	case object:
+		if name := str(v, "function_name"); name != "" && !slices.Contains(out, strings.ToLower(name)) {
+			out = append(out, strings.ToLower(name))
+		}
+		for _, x := range v {
+			out = functionsIn(x, out)
+		}
+	}
+	return out
+}
+
+const noLocation = json.Number("18446744073709551615")
+
+var emptyFrom = object{"type": "EMPTY", "alias": "", "sample": nil, "query_location": noLocation}
+
+func selectOf(item, from object) object {
+	return object{
+		"type": "SELECT_NODE", "modifiers": []any{}, "cte_map": object{"map": []any{}}, "select_list": []any{item},
+		"from_table": from, "where_clause": nil, "group_expressions": []any{}, "group_sets": []any{}, "aggregate_handling": "STANDARD_HANDLING",
+		"having": nil, "sample": nil, "qualify": nil,
+	}
+}
+
+func tree(node object) []byte {
+	out, err := json.Marshal(object{"error": false, "statements": []any{object{"node": node, "named_param_map": []any{}}}})
 	if err != nil {
 		panic("syntax: a decoded tree does not encode: " + err.Error())
 	}
