@@ -22,6 +22,7 @@ type binder struct {
 	// outer are the names that are a column of a block further out.
 	outer  map[*syntax.Expr]*column
 	blocks map[*syntax.Query]*block
+	exists *syntax.Query // the query of the EXISTS being bound
 	items  []item
 	// loose counts the macros and views being bound: their text is not the
 	// user's, so nothing in it is edited.
@@ -57,7 +58,7 @@ const (
 )
 
 func (b *binder) query(q *syntax.Query, outer *scope) *block {
-	bl := &block{query: q}
+	bl := &block{query: q, exists: q == b.exists}
 	bl.refs[0] = len(b.refs)
 	defer func() { bl.refs[1] = len(b.refs) }()
 	b.blocks[q] = bl
@@ -269,7 +270,9 @@ func (b *binder) star(e *syntax.Expr, sc *scope, bl *block) []output {
 	} else {
 		cols, ordered = bl.from.columns()
 		for _, r := range sc.relations {
-			b.wantAll(r)
+			if !bl.exists || bl.query.Distinct { // of EXISTS (SELECT *) nobody sees a column
+				b.wantAll(r)
+			}
 		}
 	}
 	if e.Star.Columns || len(e.Star.Rename) > 0 || len(e.Args) > 0 && len(e.Star.Replace) == 0 {
@@ -343,8 +346,10 @@ func (b *binder) expr(e *syntax.Expr, sc *scope, at place, bl *block) origin {
 			b.expr(a, sc, deeper(at), bl)
 		}
 		if e.Sub != nil {
+			if e.SubType == "EXISTS" || e.SubType == "NOT_EXISTS" {
+				b.exists = e.Sub
+			}
 			sub := b.query(e.Sub, sc)
-			sub.exists = e.SubType == "EXISTS" || e.SubType == "NOT_EXISTS"
 			bl.subs = append(bl.subs, sub)
 		}
 		return origin{}

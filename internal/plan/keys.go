@@ -88,21 +88,23 @@ func (b *binder) bounds(e *syntax.Expr) bounds {
 		}
 		return out
 	case "COMPARE_EQUAL":
-		b.keeps(RuleEqual)
-		return b.equal(e.Args[0], e.Args[1:], false)
+		return b.equal(RuleEqual, e.Args[0], e.Args[1:], false)
 	case "COMPARE_NOT_DISTINCT_FROM":
-		return b.equal(e.Args[0], e.Args[1:], true)
+		return b.equal(RuleNotDistinct, e.Args[0], e.Args[1:], true)
 	case "COMPARE_IN":
-		b.keeps(RuleIn)
-		return b.equal(e.Args[0], e.Args[1:], false)
+		return b.equal(RuleIn, e.Args[0], e.Args[1:], false)
 	case "SUBQUERY":
 		if e.SubType == "ANY" && e.Compare == "COMPARE_EQUAL" && len(e.Args) == 1 {
 			if list := unnested(e.Sub); list != nil {
-				return b.equal(e.Args[0], list, false)
+				return b.equal(RuleIn, e.Args[0], list, false)
 			}
 		}
 	case "VALUE_CONSTANT", "OPERATOR_CAST":
 		return bounds{never: isFalse(e)}
+	case "COMPARE_NOTEQUAL", "COMPARE_GREATERTHAN":
+		if !b.keeps(RuleNot) {
+			return b.equal(RuleEqual, e.Args[0], e.Args[1:], false)
+		}
 	}
 	return bounds{}
 }
@@ -133,8 +135,11 @@ func unnested(q *syntax.Query) []*syntax.Expr {
 
 // equal bounds a column that must equal one of some values. null says that a
 // comparison with NULL can be true.
-func (b *binder) equal(left *syntax.Expr, values []*syntax.Expr, null bool) bounds {
+func (b *binder) equal(r Rule, left *syntax.Expr, values []*syntax.Expr, null bool) bounds {
 	c := b.columns[left]
+	if c == nil && len(left.Args) > 0 && b.columns[left.Args[0]] != nil && !b.keeps(RuleWrapped) {
+		c = b.columns[left.Args[0]]
+	}
 	if c == nil && len(values) == 1 {
 		if o := b.columns[values[0]]; o != nil {
 			c, values = o, []*syntax.Expr{left}
@@ -151,9 +156,6 @@ func (b *binder) equal(left *syntax.Expr, values []*syntax.Expr, null bool) boun
 			return bounds{never: true}
 		}
 		return bounds{}
-	}
-	if null {
-		b.keeps(RuleNotDistinct)
 	}
 	set := Set{}
 	for _, v := range values {
@@ -172,7 +174,7 @@ func (b *binder) equal(left *syntax.Expr, values []*syntax.Expr, null bool) boun
 			set = append(set, text)
 		}
 	}
-	return bounds{sets: map[*column]Set{c: NewSet(set...)}}
+	return bounds{sets: map[*column]Set{c: b.right(r, NewSet(set...))}}
 }
 
 func isNull(e *syntax.Expr) bool { return e.Class == "CONSTANT" && e.Value.Null }
@@ -204,8 +206,11 @@ func (b *binder) constant(e *syntax.Expr) (text string, null, ok bool) {
 	if b.env.Fold == nil || !closed(e) {
 		return "", false, false
 	}
-	b.keeps(RuleFold)
-	return b.env.Fold(e)
+	text, null, ok = b.env.Fold(e)
+	if ok && !b.keeps(RuleFold) {
+		text += "~"
+	}
+	return text, null, ok
 }
 
 // closed reports whether an expression holds nothing but constants and

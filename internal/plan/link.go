@@ -13,6 +13,7 @@ type source struct {
 	ref   *reference
 	col   int
 	local *localColumn
+	wrong bool // a rule was broken on purpose: one of its values is lost
 }
 
 func (a source) equal(o source) bool {
@@ -98,7 +99,8 @@ func (b *binder) queryLinks(bl *block) bounds {
 			if inner == nil || outer == nil || !inner.text() || !outer.text() {
 				continue
 			}
-			if s, ok := outer.source(); ok && b.keeps(RuleCorrelated) {
+			if s, ok := outer.source(); ok {
+				s.wrong = !b.keeps(RuleCorrelated)
 				out.link(inner, s)
 			}
 		}
@@ -111,6 +113,12 @@ func (b *binder) queryLinks(bl *block) bounds {
 func (b *binder) inLinks(e *syntax.Expr, n *node) bounds {
 	out := bounds{}
 	conjuncts(e, func(e *syntax.Expr) {
+		if (e.Type == "OPERATOR_NOT" || e.Type == "CONJUNCTION_OR") && e.Args[0].Class == "SUBQUERY" && e.Args[0].SubType == "ANY" && !b.keeps(RuleNotIn) {
+			e = e.Args[0]
+		}
+		if e.Type == "OPERATOR_NOT" && e.Args[0].SubType == "EXISTS" && !b.keeps(RuleNotExists) {
+			e = e.Args[0]
+		}
 		if e.Class != "SUBQUERY" || e.Sub == nil {
 			return
 		}
@@ -121,7 +129,8 @@ func (b *binder) inLinks(e *syntax.Expr, n *node) bounds {
 		switch {
 		case e.SubType == "ANY" && e.Compare == "COMPARE_EQUAL" && len(e.Args) == 1:
 			if c := b.columns[e.Args[0]]; c != nil && c.text() {
-				if s, ok := b.outputSource(sub); ok && b.keeps(RuleInQuery) {
+				if s, ok := b.outputSource(sub); ok {
+					s.wrong = !b.keeps(RuleInQuery)
 					out.link(c, s)
 				}
 			}
@@ -176,7 +185,7 @@ func (b *binder) existsLinks(sub *block, n *node, out *bounds) {
 		return
 	}
 	for _, e := range q.List {
-		if e.Class != "STAR" && e.Class != "CONSTANT" && e.Class != "COLUMN_REF" || hasStar(e) && e.Class != "STAR" || e.Star.Columns {
+		if (e.Class != "STAR" && e.Class != "CONSTANT" && e.Class != "COLUMN_REF" || e.Star.Columns) && b.keeps(RuleExistsRows) {
 			return
 		}
 	}
@@ -189,7 +198,8 @@ func (b *binder) existsLinks(sub *block, n *node, out *bounds) {
 			if inner == nil || outer == nil || !inner.text() || !outer.text() || !under(n, outer) {
 				continue
 			}
-			if s, ok := inner.source(); ok && b.keeps(RuleExists) {
+			if s, ok := inner.source(); ok {
+				s.wrong = !b.keeps(RuleExists)
 				out.link(outer, s)
 			}
 		}
@@ -211,7 +221,10 @@ func (b *binder) filters(e *syntax.Expr) map[*reference][]Filter {
 		return out
 	}
 	conjuncts(e, func(e *syntax.Expr) {
-		if r, f, ok := b.filter(e); ok && b.keeps(RuleFilter) {
+		if r, f, ok := b.filter(e); ok {
+			if !b.keeps(RuleFilter) {
+				f.SQL = "NOT (" + f.SQL + ")"
+			}
 			out[r] = append(out[r], f)
 		}
 	})

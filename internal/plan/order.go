@@ -14,6 +14,7 @@ type binding struct {
 	from    *reference
 	source  []int // columns of from
 	local   []*localColumn
+	wrong   bool
 }
 
 // bindings groups a reference's links by where they come from. A column that
@@ -34,6 +35,7 @@ func (r *reference) bindings() []binding {
 				continue
 			}
 			b.columns = append(b.columns, c)
+			b.wrong = b.wrong || l.wrong
 			if l.ref != nil {
 				b.source = append(b.source, l.col)
 			} else {
@@ -214,13 +216,11 @@ func (b *binder) choose(s *Scan, r *reference, done []*Scan) {
 	if box, some := r.box(nil); !some || box.Identifiers != nil || !s.bound(done) {
 		return
 	}
-	if !b.keeps(RuleLink) {
-		return
-	}
 	r.chosen = append(r.chosen, r.from(done)...)
-	for _, c := range r.chosen {
-		i := slices.IndexFunc(done, func(s *Scan) bool { return s.Table == c.from.table })
-		s.Bindings = append(s.Bindings, Binding{Columns: c.columns, From: done[i], Source: c.source, Query: c.query()})
+	for i, c := range r.chosen {
+		r.chosen[i].wrong = !b.keeps(RuleLink) || c.wrong
+		at := slices.IndexFunc(done, func(s *Scan) bool { return s.Table == c.from.table })
+		s.Bindings = append(s.Bindings, Binding{Columns: c.columns, From: done[at], Source: c.source, Query: c.query()})
 	}
 }
 
@@ -263,8 +263,11 @@ func (b *binder) takeLocal(r *reference) {
 			cols = append(cols, syntax.Quote(l.name))
 		}
 		rows, ok := b.env.Values("SELECT DISTINCT " + strings.Join(cols, ", ") + " FROM " + c.local[0].from)
-		if !ok || !b.keeps(RuleLocal) {
+		if !ok {
 			continue
+		}
+		if wrong := !b.keeps(RuleLocal) || c.wrong; wrong && len(rows) > 0 {
+			rows = rows[1:]
 		}
 		for i, col := range c.columns {
 			set := Set{}
@@ -309,6 +312,9 @@ func (r *reference) bind(values func(query string) ([][]string, bool, error)) ([
 		}
 		if !ok {
 			continue
+		}
+		if c.wrong && len(rows) > 0 {
+			rows = rows[1:]
 		}
 		if i == 0 {
 			groups = c.group(rows)

@@ -249,6 +249,10 @@ func (b *binder) add(r *reference) error {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: of a single resource AWS never gives it back, so no condition on it can hold",
 			r.table.Columns[r.listed].Name, r.table.Name()).At(b.text, r.loc).WithHint("leave out the identifier or the condition on %s", r.table.Columns[r.listed].Name)
 	}
+	if n := len(r.needed()); n > 0 && !b.keeps(RuleColumns) {
+		last := r.needed()[n-1]
+		s.Columns = slices.DeleteFunc(s.Columns, func(c int) bool { return c == last })
+	}
 	if len(s.refs) == 0 || b.keeps(RuleTableUnion) {
 		s.refs = append(s.refs, r)
 	}

@@ -85,7 +85,7 @@ func (b *binder) armLimits(bl, arm *block, in limits) limits {
 			continue
 		}
 		if s := in.sets[at]; s != nil {
-			out.sets[i] = out.sets[i].And(s)
+			out.sets[i] = out.sets[i].And(b.right(RuleSetOp, s))
 		}
 		out.links[i] = append(out.links[i], in.links[at]...)
 	}
@@ -95,14 +95,13 @@ func (b *binder) armLimits(bl, arm *block, in limits) limits {
 // armPlace gives the place in an arm of a set operation's output, -1 if it is
 // not text in every arm.
 func (b *binder) armPlace(bl, arm *block, at int) int {
-	b.keeps(RuleSetOp)
 	i := -1
 	for _, a := range bl.arms {
 		j, found := counterpart(bl.query, a, at, bl.outs[at].name)
-		if !found && bl.query.ByName && !b.keeps(RuleByName) {
+		if bl.query.ByName && !b.keeps(RuleByName) {
 			j, found = at, at < len(a.outs)
 		}
-		if !found || !a.outs[j].text() && b.keeps(RuleArmCast) {
+		if !found || !a.outs[j].text() {
 			return -1
 		}
 		if a == arm {
@@ -222,8 +221,8 @@ func (b *binder) having(bl *block) bounds {
 		return out
 	}
 	for c, s := range b.bounds(q.Having).sets {
-		if b.holds(q.GroupBy, c) || !b.keeps(RuleHaving) {
-			out.sets[c] = s
+		if b.holds(q.GroupBy, c) {
+			out.sets[c] = b.right(RuleHaving, s)
 		}
 	}
 	return out
@@ -301,8 +300,12 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	pairs := b.equalities(n.cond)
 	for _, u := range n.using {
 		if u[0].text() && u[1].text() {
-			b.keeps(RuleUsing)
 			pairs = append(pairs, u)
+			for _, c := range u {
+				if above.sets[c] != nil {
+					above = above.and(bounds{sets: map[*column]Set{c: b.right(RuleUsing, above.sets[c])}})
+				}
+			}
 		}
 	}
 	on := b.bounds(n.cond)
@@ -328,7 +331,9 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	filled.never = filled.impossible()
 	switch n.kind {
 	case "INNER", "SEMI":
-		b.keeps(RuleInner)
+		for c, s := range on.sets {
+			inner.sets[c] = inner.sets[c].And(b.right(RuleInner, s))
+		}
 		b.pushNode(n.left, inner, false)
 		b.pushNode(n.right, inner, false)
 	case "LEFT":

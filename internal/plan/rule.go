@@ -12,11 +12,16 @@ const (
 	RuleNotDistinct   Rule = "IS NOT DISTINCT FROM a text bounds"
 	RuleNullIsValue   Rule = "IS NOT DISTINCT FROM NULL bounds nothing"
 	RuleFold          Rule = "a constant expression is computed first"
+	RuleNot           Rule = "NOT and other comparisons bound nothing"
+	RuleWrapped       Rule = "a function of a column bounds nothing"
 	RuleOwnType       Rule = "only a comparison with text bounds"
 	RuleLocal         Rule = "values of a local table bound a key"
 	RuleLink          Rule = "a key is looked up among another table's values"
 	RuleInQuery       Rule = "IN (SELECT …) as a conjunct binds"
 	RuleExists        Rule = "EXISTS with an equality binds the outer column"
+	RuleExistsRows    Rule = "EXISTS over an aggregate binds nothing"
+	RuleNotExists     Rule = "NOT EXISTS does not bind the outer column"
+	RuleNotIn         Rule = "IN under NOT or OR binds nothing"
 	RuleCorrelated    Rule = "a correlated equality binds the inner column"
 	RuleFilter        Rule = "a conjunct over one table filters its rows early"
 	RuleStable        Rule = "only functions that always give the same are run early"
@@ -30,7 +35,7 @@ const (
 	RulePositional    Rule = "nothing passes a POSITIONAL join"
 	RuleSample        Rule = "nothing passes a sample of a block"
 	RuleBarrier       Rule = "nothing passes a sampled table or a PIVOT"
-	RuleHaving        Rule = "HAVING bounds grouping columns alone"
+	RuleHaving        Rule = "HAVING bounds grouping columns"
 	RuleGroupBy       Rule = "an outer condition passes GROUP BY on grouping columns alone"
 	RuleGroupingSets  Rule = "nothing passes GROUPING SETS"
 	RuleDistinctOn    Rule = "an outer condition passes DISTINCT ON on its columns alone"
@@ -39,7 +44,6 @@ const (
 	RuleRecursive     Rule = "an outer condition does not pass a recursive CTE"
 	RuleSetOp         Rule = "a set operation's outer condition goes into each arm"
 	RuleByName        Rule = "BY NAME pairs columns by name"
-	RuleArmCast       Rule = "a condition does not enter an arm whose column is cast"
 	RuleCTEUnion      Rule = "a CTE gives what all its uses need"
 	RuleTableUnion    Rule = "a table gives what all its references need"
 	RuleColumns       Rule = "every column that is read is fetched"
@@ -52,9 +56,9 @@ const (
 
 // Rules are all rules.
 var Rules = []Rule{
-	RuleEqual, RuleIn, RuleOr, RuleNotDistinct, RuleNullIsValue, RuleFold, RuleOwnType, RuleLocal, RuleLink, RuleInQuery, RuleExists, RuleCorrelated,
+	RuleEqual, RuleIn, RuleOr, RuleNotDistinct, RuleNullIsValue, RuleFold, RuleNot, RuleWrapped, RuleOwnType, RuleLocal, RuleLink, RuleInQuery, RuleExists, RuleExistsRows, RuleNotExists, RuleNotIn, RuleCorrelated,
 	RuleFilter, RuleStable, RuleNullRejecting, RuleInner, RuleUsing, RuleLeftOn, RuleAntiOn, RuleFullOn, RuleAsof, RulePositional, RuleSample, RuleBarrier,
-	RuleHaving, RuleGroupBy, RuleGroupingSets, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName, RuleArmCast,
+	RuleHaving, RuleGroupBy, RuleGroupingSets, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName,
 	RuleCTEUnion, RuleTableUnion, RuleColumns, RuleEnough, RuleEnoughPlain, RuleEnoughOffset, RuleTopListed, RuleEnoughOnce,
 }
 
@@ -71,4 +75,13 @@ func (b *binder) keeps(r Rule) bool {
 	}
 	b.env.Probe.Met[r]++
 	return b.env.Probe.Broken != r
+}
+
+// right is keeps for a rule that lets something narrow: where it is broken, one
+// of the values is lost.
+func (b *binder) right(r Rule, s Set) Set {
+	if b.keeps(r) || len(s) == 0 {
+		return s
+	}
+	return s[:len(s)-1]
 }
