@@ -22,6 +22,9 @@ func (s *scanning) few(ctx context.Context, places []place, b plan.Box) error {
 		return s.top(ctx, places, b)
 	}
 	f := &fewer{scanning: s, box: b, left: b.Limit}
+	for _, fl := range b.Filters {
+		f.drops = f.drops || slices.ContainsFunc(fl.Columns, func(c int) bool { return !s.table.Free(c) })
+	}
 	for n := 1; len(places) > 0 && f.needs() > 0; n *= 2 {
 		now := places[:min(n, len(places))]
 		places = places[len(now):]
@@ -40,6 +43,8 @@ func (s *scanning) few(ctx context.Context, places []place, b plan.Box) error {
 type fewer struct {
 	*scanning
 	box plan.Box
+	// drops: what is read may turn out not to pass the box's filters.
+	drops bool
 
 	leftMu sync.Mutex
 	left   int // rows still needed
@@ -97,8 +102,8 @@ func (f *fewer) page(ctx context.Context, at place, m model, docs []cloudcontrol
 func (f *fewer) batch() int {
 	f.leftMu.Lock()
 	defer f.leftMu.Unlock()
-	if f.left <= 0 {
-		return 0
+	if f.left <= 0 || !f.drops {
+		return f.left
 	}
 	return max(f.left, f.read)
 }

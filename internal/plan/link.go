@@ -143,17 +143,13 @@ func (b *binder) inLinks(e *syntax.Expr, n *node) bounds {
 
 // outputSource gives where the one column of a sub-select comes from.
 func (b *binder) outputSource(sub *block) (source, bool) {
-	if len(sub.outs) != 1 || sub.open {
-		return source{}, false
-	}
-	o := sub.outs[0]
-	if o.column != nil && o.text() {
-		return o.column.source()
-	}
 	if sub.refs[0] == sub.refs[1] {
 		return b.localOutput(sub.query)
 	}
-	return source{}, false
+	if len(sub.outs) != 1 || sub.open || sub.outs[0].column == nil || !sub.outs[0].text() {
+		return source{}, false
+	}
+	return sub.outs[0].column.source()
 }
 
 // localOutput makes a sub-select that reads no cloud table a source.

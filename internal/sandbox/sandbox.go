@@ -18,6 +18,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"sync"
 	"time"
 
@@ -140,6 +141,26 @@ func (s *Sandbox) Identifiers(account, region, typ string) []string {
 		out = append(out, r.id)
 	}
 	return out
+}
+
+// Untold counts a type's resources in a place of which a list doesn't tell all
+// of some properties.
+func (s *Sandbox) Untold(account, region, typ string, properties []string) int {
+	t, err := s.catalog.Table(typ)
+	if err != nil {
+		return 0
+	}
+	n := 0
+	for _, r := range s.store.shelf(t).byPlace[account+" "+region] {
+		var told map[string]json.RawMessage
+		if err := json.Unmarshal(r.listed(t, s.kind(typ)), &told); err != nil {
+			panic("sandbox: " + err.Error())
+		}
+		if slices.ContainsFunc(properties, func(p string) bool { return told[p] == nil }) {
+			n++
+		}
+	}
+	return n
 }
 
 // ResetCalls forgets all calls.

@@ -286,13 +286,19 @@ func (g *gen) nested(f field, depth int) string {
 	if g.once(5) {
 		return f.text + choose(g, " IN ", " NOT IN ") + "(SELECT k FROM l WHERE k IS NOT NULL)"
 	}
-	_, it := g.worldTable()
+	var it item
+	var inner, same []field
 	alias := g.name("s")
-	inner := it.as(alias)
-	var same []field
-	for _, x := range inner {
-		if x.domain == f.domain {
-			same = append(same, x)
+	for range 4 { // a table that has the domain too makes more sense
+		_, it = g.worldTable()
+		inner = it.as(alias)
+		for _, x := range inner {
+			if x.domain == f.domain {
+				same = append(same, x)
+			}
+		}
+		if len(same) > 0 {
+			break
 		}
 	}
 	if len(same) == 0 {
