@@ -2,16 +2,19 @@ package main
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/pflag"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
+	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/sandbox"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -23,22 +26,70 @@ type connection struct {
 	endpoint, profile string
 	regions, accounts string
 	role, externalID  string
+	sessionName       string
 	parallel          int
+	onError, cache    string
+	maxCalls          int
 	debug             bool
+	progress          func(fetch.Stats)
 	params            map[string]string
-	counted           int // calls of statements that are done
+	format            string // of the environment or the configuration file
+	counted           int    // calls of statements that are done
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
 	f.BoolVar(&c.sandbox, "sandbox", false, "run against a sandbox inside this program: no account, nothing real")
 	f.StringVar(&c.endpoint, "endpoint-url", "", "endpoint to use for every service instead of AWS's")
 	f.StringVar(&c.profile, "profile", "", "profile of the AWS configuration")
-	f.StringVar(&c.regions, "regions", env("SKYQL_REGIONS"), "regions of statements that name none: names, eu-*, all, !name (default: the profile's)")
-	f.StringVar(&c.accounts, "accounts", env("SKYQL_ACCOUNTS"), "accounts of statements that name none (default: the caller's)")
-	f.StringVar(&c.role, "assume-role", env("SKYQL_ASSUME_ROLE"), "name of the role to assume in other accounts")
-	f.StringVar(&c.externalID, "external-id", env("SKYQL_EXTERNAL_ID"), "external id to assume it with")
+	f.StringVar(&c.regions, "regions", "", "regions of statements that name none: names, eu-*, all, !name (default: the profile's)")
+	f.StringVar(&c.accounts, "accounts", "", "accounts of statements that name none: ids, org, 1234*, !id (default: the caller's)")
+	f.StringVar(&c.role, "assume-role", "", "name of the role to assume in other accounts")
+	f.StringVar(&c.externalID, "external-id", "", "external id to assume it with")
+	f.StringVar(&c.sessionName, "role-session-name", "", "session name to assume it with (default: skyql)")
 	f.IntVar(&c.parallel, "parallel", 0, "calls in flight at most (default 64)")
+	f.StringVar(&c.onError, "on-error", "", "fail, or warn: go on without what can't be read, exit status 3 (default fail)")
+	f.StringVar(&c.cache, "cache", "", "how old what was read before may be, such as 60s (default 0s)")
+	f.IntVar(&c.maxCalls, "max-calls", 0, "calls that a statement may make (default 100000)")
 	f.BoolVar(&c.debug, "debug", false, "log every call to standard error")
+}
+
+// settings unites what the configuration file, the environment and the flags
+// say, each beating the one before.
+func (c *connection) settings() (session.Settings, error) {
+	var out session.Settings
+	file, err := readConfig()
+	if err != nil {
+		return out, err
+	}
+	flags := map[string]string{"regions": c.regions, "accounts": c.accounts, "on_error": c.onError, "cache": c.cache}
+	if c.parallel != 0 {
+		flags["parallel"] = strconv.Itoa(c.parallel)
+	}
+	if c.maxCalls != 0 {
+		flags["max_calls"] = strconv.Itoa(c.maxCalls)
+	}
+	for _, name := range session.SettingNames() {
+		for _, from := range []struct{ what, value string }{{configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
+			if from.value == "" {
+				continue
+			}
+			if err := out.Put(name, from.value); err != nil {
+				var e *sqlerr.Error
+				if errors.As(err, &e) && from.what != "" {
+					e.Detail = strings.TrimPrefix(e.Detail+"\nset by "+from.what, "\n")
+				}
+				return out, err
+			}
+		}
+	}
+	for _, x := range []struct {
+		to   *string
+		name string
+	}{{&c.role, "assume_role"}, {&c.externalID, "external_id"}, {&c.sessionName, "role_session_name"}, {&c.profile, "profile"}} {
+		*x.to = firstOf(*x.to, env("SKYQL_"+strings.ToUpper(x.name)), file[x.name])
+	}
+	c.format = firstOf(env("SKYQL_FORMAT"), file["format"])
+	return out, nil
 }
 
 func env(name string) string { return os.Getenv(name) }
@@ -48,9 +99,14 @@ var sandboxKeys = &cloudcontrol.Credentials{AccessKey: "AKIAIOSFODNN7EXAMPLE", S
 
 // open starts a session, and the sandbox if one was asked for. close ends both.
 func (c *connection) open(ctx context.Context, s streams) (sess *session.Session, close func(), err error) {
+	settings, err := c.settings()
+	if err != nil {
+		return nil, nil, err
+	}
 	o := session.Options{
-		Settings: session.Settings{Regions: session.List(c.regions), Accounts: session.List(c.accounts), Parallel: c.parallel},
-		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID},
+		Settings: settings,
+		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
+		Progress: c.progress,
 		Params:   c.params,
 		TempDir:  filepath.Join(cacheDir(), "tmp"),
 		Notify:   func(text string) { writeNotice(s, text) },

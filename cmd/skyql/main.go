@@ -33,8 +33,12 @@ type streams struct {
 const (
 	exitDone        = 0
 	exitError       = 1
+	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
 )
+
+// errMissing: the statements ran with what could be read.
+var errMissing = errors.New("rows are missing")
 
 // errShown is a failure that was already written to the user.
 var errShown = errors.New("already shown")
@@ -50,6 +54,8 @@ func run(ctx context.Context, args []string, s streams) int {
 	case ctx.Err() != nil:
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
+	case errors.Is(err, errMissing):
+		return exitMissing
 	case errors.Is(err, errShown):
 	default:
 		var e *sqlerr.Error

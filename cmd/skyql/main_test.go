@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"os"
@@ -63,6 +64,13 @@ func TestScript(t *testing.T) {
 			return cond == "shared" && err == nil, nil
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			// exits 3 skyql …: the command ends with that status
+			"exits": func(ts *testscript.TestScript, neg bool, args []string) {
+				var exit *exec.ExitError
+				if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
+					ts.Fatalf("%v, want exit status %s", err, args[0])
+				}
+			},
 			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
 				s := ts.Value("sandbox").(*sandbox.Server)
 				got, log := s.Calls(), s.Log()

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -23,6 +24,8 @@ type query struct {
 	connection
 	file, format, output string
 	given                []string
+	quiet                bool
+	showProgress         string
 }
 
 func newQuery(s streams) *cobra.Command {
@@ -39,9 +42,11 @@ func newQuery(s streams) *cobra.Command {
 	}
 	f := cmd.Flags()
 	f.StringVarP(&q.file, "file", "f", "", "read the statements from a file, - for standard input")
-	f.StringVar(&q.format, "format", firstOf(env("SKYQL_FORMAT"), "table"), "one of "+strings.Join(render.Formats, ", "))
+	f.StringVar(&q.format, "format", "", "one of "+strings.Join(render.Formats, ", ")+" (default table)")
 	f.StringVarP(&q.output, "output", "o", "", "write the rows to a file")
 	f.StringArrayVarP(&q.given, "param", "p", nil, "name=value: what $name stands for")
+	f.BoolVarP(&q.quiet, "quiet", "q", false, "no progress, no counts")
+	f.StringVar(&q.showProgress, "progress", "auto", "auto: on a terminal; json: a line for programs to standard error; off")
 	q.register(f)
 	return cmd
 }
@@ -67,25 +72,37 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		}()
 		out = f
 	}
+	bar := newProgress(q.showProgress, q.quiet, s.err)
+	if bar != nil {
+		q.progress = bar.note
+	}
 	sess, stop, err := q.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer stop()
+	if q.format = firstOf(q.format, q.connection.format, "table"); !slices.Contains(render.Formats, q.format) {
+		return noFormat(q.format)
+	}
 	err = sess.Run(ctx, text, func(ctx context.Context, r session.Result) error {
+		bar.clear()
 		if r.Rows == nil {
 			return nil
 		}
 		start, calls := time.Now(), sess.Calls()
 		n, err := render.Write(out, q.format, r.Rows, render.Options{Width: width(out)})
-		if err == nil && width(s.err) > 0 {
+		if err == nil && width(s.err) > 0 && !q.quiet {
 			fmt.Fprintf(s.err, "%d %s · %d %s · %.1f s\n", n, plural(n, "row"), calls-q.counted, plural(calls-q.counted, "call"), (r.Took + time.Since(start)).Seconds())
 		}
 		q.counted = calls
 		return err
 	})
+	bar.clear()
 	if errors.Is(err, syscall.EPIPE) {
 		return nil // whoever read had enough
+	}
+	if err == nil && sess.Missing() > 0 {
+		return errMissing
 	}
 	return err
 }
@@ -117,12 +134,11 @@ func (q *query) text(args []string, s streams) (string, error) {
 
 // check refuses flags that can't be meant, before anything is opened.
 func (q *query) check() error {
-	known := false
-	for _, f := range render.Formats {
-		known = known || f == q.format
+	if q.format != "" && !slices.Contains(render.Formats, q.format) {
+		return noFormat(q.format)
 	}
-	if !known {
-		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", q.format).WithHint("--format %s", strings.Join(render.Formats, "|"))
+	if !slices.Contains([]string{"auto", "json", "off"}, q.showProgress) {
+		return sqlerr.New(sqlerr.InvalidParameter, "no progress %q", q.showProgress).WithHint("--progress auto|json|off")
 	}
 	q.params = map[string]string{}
 	for _, p := range q.given {
@@ -133,6 +149,10 @@ func (q *query) check() error {
 		q.params[name] = value
 	}
 	return nil
+}
+
+func noFormat(name string) error {
+	return sqlerr.New(sqlerr.InvalidParameter, "no format %q", name).WithHint("--format %s", strings.Join(render.Formats, "|"))
 }
 
 // width is a terminal's width, 0 for anything else.

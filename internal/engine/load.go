@@ -271,8 +271,9 @@ func (l *Loader) widen(ctx context.Context, at []int) error {
 	return l.append()
 }
 
-// Finish puts everything appended into the table. The columns it returns are
-// JSON now.
+// Finish puts everything appended into the table, by account, region and
+// identifier, so that the same statement gives the same rows in the same order
+// however they came in. The columns it returns are JSON now.
 func (l *Loader) Finish(ctx context.Context) ([]Widened, error) {
 	if l.appender == nil {
 		return nil, nil
@@ -297,7 +298,7 @@ func (l *Loader) Finish(ctx context.Context) ([]Widened, error) {
 	if len(l.widened) > 0 {
 		text = "CREATE OR REPLACE TABLE " + l.name + " (" + l.declared() + ");"
 	}
-	text += "INSERT INTO " + l.name + " SELECT " + strings.Join(items, ", ") + " FROM " + l.stage() + "; DROP TABLE " + l.stage()
+	text += "INSERT INTO " + l.name + " SELECT " + strings.Join(items, ", ") + " FROM " + l.stage() + " ORDER BY c0, c1, c2; DROP TABLE " + l.stage()
 	if err := l.copy.db.Exec(ctx, text, nil); err != nil {
 		return nil, fmt.Errorf("load %s: %w", l.table.Name(), err)
 	}

@@ -39,6 +39,8 @@ type Rows struct {
 	shift   int
 	err     error
 	closed  func() error
+	// verbatim: the rows are the lines of a text.
+	verbatim bool
 }
 
 // Query runs a SELECT-like statement. Rows are read as they are asked for.
@@ -90,6 +92,19 @@ func (e *DB) Plain(ctx context.Context, text string, args map[string]string) (*R
 	}
 	return newRows(cols, rows, text, 0), nil
 }
+
+// Lines are a text, a row for each line. Formats for people show it as it is.
+func Lines(name string, lines []string) *Rows {
+	r := Static([]Column{{Name: name, Type: "VARCHAR", Kind: Text}}, nil)
+	for _, l := range lines {
+		r.static = append(r.static, []any{l})
+	}
+	r.verbatim = true
+	return r
+}
+
+// Verbatim reports whether the rows are Lines.
+func (r *Rows) Verbatim() bool { return r.verbatim }
 
 // Static are rows that exist already. Values must be of the columns' kinds.
 func Static(columns []Column, values [][]any) *Rows {

@@ -126,6 +126,7 @@ type Stats struct {
 	Table              *catalog.Table
 	Lists, Gets        int // calls answered or failed, pages counted
 	Rows               int // handed over
+	Expected           int // resources that were asked for, or listed and wanted, so far
 	Avoided            int // listed resources that need not be read
 	Retries, Throttled int
 	Took               time.Duration // from the first call to the last answer
@@ -335,7 +336,6 @@ func (r *run) client(ctx context.Context, at place) (Client, error) {
 
 // counted counts and logs one call.
 func (r *run) counted(ctx context.Context, t *catalog.Table, at place, op string, retry cloudcontrol.Retry, try int, took time.Duration, err error) {
-	r.calls.Add(1)
 	r.stat(t, func(s *stats) {
 		if op == opList {
 			s.Lists++
@@ -499,6 +499,7 @@ func (s *scanning) getAll(ctx context.Context, places []place, b plan.Box) error
 			if id == "" || len(id) > maxIdentifier || !s.first(at, id) {
 				continue
 			}
+			s.stat(s.table, func(st *stats) { st.Expected++ })
 			if err := s.spawn(ctx, at, id, wanted{named: true, bound: b.Bound}); err != nil {
 				return err
 			}
@@ -543,10 +544,11 @@ func (s *scanning) admitGet(ctx context.Context, at place, id string) (*admissio
 	return &turn, err
 }
 
-// within ends a run that has made too many calls.
+// within counts a call that is about to be made, and ends a run that makes too
+// many.
 func (r *run) within(t *catalog.Table) error {
-	if n := int(r.calls.Load()); r.MaxCalls > 0 && n >= r.MaxCalls {
-		return &TooManyError{t, n + 1, r.MaxCalls}
+	if n := int(r.calls.Add(1)); r.MaxCalls > 0 && n > r.MaxCalls {
+		return &TooManyError{t, n, r.MaxCalls}
 	}
 	return nil
 }
@@ -582,6 +584,9 @@ func (r *run) document(ctx context.Context, turn *admission, at place, t *catalo
 	read := func(ctx context.Context, page func([]cloudcontrol.Document) error) error {
 		mine := held.Swap(nil)
 		if mine == nil {
+			if err := r.within(t); err != nil {
+				return err
+			}
 			turn, err := r.admit(ctx, at, t, false)
 			if err != nil {
 				return err

@@ -109,6 +109,7 @@ func (s *scanning) page(ctx context.Context, at place, m model, docs []cloudcont
 	if err != nil {
 		return err
 	}
+	s.stat(s.table, func(st *stats) { st.Expected += len(rows) })
 	var whole []Row
 	rows = slices.DeleteFunc(rows, func(r Row) bool {
 		if !s.enough(r) {

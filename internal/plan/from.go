@@ -326,6 +326,7 @@ func (b *binder) local(r *syntax.Ref, sc *scope) *node {
 func (b *binder) cloud(r *syntax.Ref, t *catalog.Table, form catalog.Form, sc *scope) *node {
 	ref := b.addReference(t, form, r.Loc)
 	rel := &relation{name: firstOf(r.Alias, r.Table), ref: ref}
+	ref.name = rel.name
 	for i, c := range t.Columns {
 		if form == catalog.ListOnly && !t.Free(i) {
 			continue

@@ -29,6 +29,9 @@ type Plan struct {
 	// (information_schema and the like), so that all must exist, empty.
 	Everything bool
 
+	// Unused are the conditions that narrow nothing, for EXPLAIN.
+	Unused []Unused
+
 	text  string
 	names []syntax.Edit // tables, columns and headers
 	paths []*pathUse
@@ -162,6 +165,8 @@ type Env struct {
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
 	Values func(sql string) (rows [][]string, ok bool)
+	// Explain asks for Plan.Unused.
+	Explain bool
 	// Probe is nil but in tests of planning.
 	Probe *Probe
 	// Header gives the name that DuckDB would head an expression's column with.

@@ -130,6 +130,7 @@ func (b *binder) pushSelect(bl *block, in limits) {
 		above = above.and(b.incoming(bl, in)).spread(pairs).join(pairs)
 		above.never = above.never || where.impossible()
 		b.enough(bl)
+		b.unused(q.Where, bl.from, nil)
 	}
 	b.pushNode(bl.from, above, cut)
 }
@@ -318,6 +319,14 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 		on = on.and(b.inLinks(n.cond, n))
 	}
 	on.filters = b.filters(n.cond)
+	switch n.kind {
+	case "LEFT", "ANTI":
+		b.unused(n.cond, n, n.left)
+	case "RIGHT":
+		b.unused(n.cond, n, n.right)
+	default:
+		b.unused(n.cond, n, nil)
+	}
 	// What WHERE says of rows that an outer join fills in with NULL holds only
 	// if it is an equality: whole conjuncts may well accept the NULL.
 	bare := above

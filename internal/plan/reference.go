@@ -11,7 +11,8 @@ import (
 type reference struct {
 	table *catalog.Table
 	form  catalog.Form
-	loc   int // of the name in the text, or -1
+	name  string // alias, or the table's own name
+	loc   int    // of the name in the text, or -1
 
 	all   bool // every column
 	need  map[int]bool

@@ -45,7 +45,12 @@ type Rows interface {
 // the writer's first error.
 func Write(w io.Writer, format string, rows Rows, o Options) (n int, err error) {
 	b := bufio.NewWriterSize(w, 32<<10)
+	if v, ok := rows.(interface{ Verbatim() bool }); ok && v.Verbatim() && (format == "table" || format == "box" || format == "line") {
+		format = "verbatim"
+	}
 	switch format {
+	case "verbatim":
+		n, err = verbatim(b, rows)
 	case "table", "box":
 		n, err = grid(b, rows, o, format == "box")
 	case "json":
@@ -373,6 +378,17 @@ func lines(w *bufio.Writer, rows Rows) (int, error) {
 			if _, err := fmt.Fprintf(w, "%s = %s\n", name, plain(v)); err != nil {
 				return n, err
 			}
+		}
+	}
+	return n, rows.Err()
+}
+
+// verbatim writes the lines of a text.
+func verbatim(w io.Writer, rows Rows) (n int, err error) {
+	for rows.Next() {
+		n++
+		if _, err := fmt.Fprintln(w, visible(fmt.Sprint(rows.Values()[0]))); err != nil {
+			return n, err
 		}
 	}
 	return n, rows.Err()

@@ -22,6 +22,10 @@ func (s *Session) word(ctx context.Context, err error) error {
 	if e, ok := asError[*fetch.NeedKeyError](err); ok {
 		return needKey(e).Wrap(err)
 	}
+	if e, ok := asError[*fetch.TooManyError](err); ok {
+		return sqlerr.New(sqlerr.ProgramLimitExceeded, "%s takes at least %d calls, and the setting max_calls allows %d", e.Table.Name(), e.Calls, e.Most).Wrap(err).
+			WithHint("SET max_calls = %d, or narrow the statement: EXPLAIN shows what it reads", roundUp(e.Calls))
+	}
 	if e, ok := asError[*sqlerr.Error](err); ok {
 		if errors.Is(err, context.Canceled) {
 			return s.canceled(ctx)
@@ -29,6 +33,15 @@ func (s *Session) word(ctx context.Context, err error) error {
 		return e
 	}
 	return sqlerr.From(err)
+}
+
+// roundUp gives a number that leaves room: 1,200 becomes 10,000.
+func roundUp(n int) int {
+	out := 10
+	for out <= n {
+		out *= 10
+	}
+	return out
 }
 
 func needKey(e *fetch.NeedKeyError) *sqlerr.Error {

@@ -167,7 +167,8 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 			rows, ok, err := s.db.Texts(ctx, query, s.options.Params, maxKeys)
 			return rows, ok && err == nil
 		},
-		Probe: s.probe,
+		Explain: s.explaining,
+		Probe:   s.probe,
 	}
 }
 

@@ -87,8 +87,9 @@ type Session struct {
 	missingTable bool         // skyql.missing is there
 	report       fetch.Report // of the last statement that fetched
 	// narrow is what planning may drop; tests compare.
-	narrow plan.Narrow
-	probe  *plan.Probe // of tests
+	narrow     plan.Narrow
+	explaining bool
+	probe      *plan.Probe // of tests
 }
 
 // New opens a session. It makes no call to AWS.

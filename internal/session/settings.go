@@ -117,15 +117,21 @@ func settingOf(name string) *setting {
 	return nil
 }
 
+// SettingNames are the names that SET, the configuration file and the
+// environment know, sorted.
+func SettingNames() []string {
+	var out []string
+	for _, s := range settings {
+		out = append(out, s.name)
+	}
+	return out
+}
+
 // Put sets one by name, as SET does. The error names what is allowed.
 func (s *Settings) Put(name, value string) error {
 	st := settingOf(name)
 	if st == nil {
-		var names []string
-		for _, x := range settings {
-			names = append(names, x.name)
-		}
-		return sqlerr.New(sqlerr.UndefinedObject, "there is no setting %q", name).WithHint("%s", strings.Join(names, ", "))
+		return sqlerr.New(sqlerr.UndefinedObject, "there is no setting %q", name).WithHint("%s", strings.Join(SettingNames(), ", "))
 	}
 	return s.put(st, List(value))
 }

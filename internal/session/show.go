@@ -2,12 +2,10 @@ package session
 
 import (
 	"context"
-	"fmt"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/engine"
-	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
 )
@@ -267,64 +265,4 @@ func Notes(t *catalog.Table, c catalog.Column) string {
 		}
 	}
 	return strings.Join(out, " · ")
-}
-
-// explain shows what a statement would fetch; it makes no call.
-func (s *Session) explain(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
-	rest := strings.TrimSpace(st.Text[st.Tokens[0].End:])
-	inner := syntax.Split(rest)
-	if len(inner) != 1 {
-		return nil, sqlerr.New(sqlerr.SyntaxError, "EXPLAIN needs a statement").At(st.Text, len(st.Text))
-	}
-	if inner[0].Verb != syntax.Read {
-		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN takes a query").At(st.Text, st.Tokens[1].Pos)
-	}
-	p, err := s.plan(ctx, inner[0])
-	if err != nil {
-		return nil, err
-	}
-	var rows [][]any
-	for _, sc := range p.Scans {
-		rows = append(rows, []any{sc.Table.Name(), keysOf(sc), how(sc)})
-	}
-	return engine.Static(engineColumns("table", "keys", "calls"), rows), nil
-}
-
-func keysOf(sc *plan.Scan) string {
-	var parts []string
-	for _, b := range sc.Boxes {
-		parts = append(parts, b.String())
-	}
-	return strings.Join(parts, "; ")
-}
-
-// how says in a few words what a scan does.
-func how(sc *plan.Scan) string {
-	if len(sc.Boxes) == 0 {
-		return "none"
-	}
-	var ids, lists int
-	for _, b := range sc.Boxes {
-		if b.Identifiers != nil {
-			ids += len(b.Identifiers)
-		} else {
-			lists++
-		}
-	}
-	var out []string
-	if ids > 0 {
-		out = append(out, fmt.Sprintf("get %d", ids))
-	}
-	if lists > 0 {
-		free := true
-		for _, c := range sc.Columns {
-			free = free && (sc.Table.Free(c) || sc.Table.Columns[c].WriteOnly)
-		}
-		if free && !sc.Table.SpansRegions {
-			out = append(out, "list")
-		} else {
-			out = append(out, "list, then get what the list doesn't tell")
-		}
-	}
-	return strings.Join(out, ", ")
 }

@@ -41,6 +41,7 @@ const (
 	InvalidParameter     = "22023"
 	InvalidText          = "22P02"
 	QueryCanceled        = "57014"
+	ProgramLimit         = "54000"
 	ConnectionFailure    = "08006"
 	ExternalRoutine      = "38000"
 	TooManyRequests      = "53400"

@@ -1,0 +1,139 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/skyql/skyql/internal/fetch"
+)
+
+// A progress shows on standard error how far fetching is: on a terminal a line
+// for each table, drawn over again and gone when done, else a line of JSON at
+// a time for programs. A nil one shows nothing. It is safe for concurrent use.
+type progress struct {
+	out  io.Writer
+	json bool
+
+	mu    sync.Mutex
+	begun time.Time
+	drawn time.Time
+	lines int // on the terminal now
+	order []string
+	stats map[string]fetch.Stats
+	first map[string]time.Time
+}
+
+// What is quicker than this needs no progress, and more often than that nobody
+// can read it.
+const (
+	progressAfter = 400 * time.Millisecond
+	progressEvery = 150 * time.Millisecond
+)
+
+func newProgress(mode string, quiet bool, out io.Writer) *progress {
+	switch {
+	case quiet || mode == "off" || mode == "auto" && width(out) == 0:
+		return nil
+	}
+	return &progress{out: out, json: mode == "json", stats: map[string]fetch.Stats{}, first: map[string]time.Time{}}
+}
+
+// note is told of a table's numbers.
+func (p *progress) note(s fetch.Stats) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	now := time.Now()
+	if p.begun.IsZero() {
+		p.begun = now
+	}
+	name := s.Table.Name()
+	if _, ok := p.stats[name]; !ok {
+		p.order = append(p.order, name)
+		p.first[name] = now
+	}
+	p.stats[name] = s
+	if now.Sub(p.begun) < progressAfter || now.Sub(p.drawn) < progressEvery {
+		return
+	}
+	p.drawn = now
+	p.draw(now)
+}
+
+func (p *progress) draw(now time.Time) {
+	if p.json {
+		for _, name := range p.order {
+			s := p.stats[name]
+			line, err := json.Marshal(map[string]any{"table": name, "rows": s.Rows, "expected": s.Expected, "lists": s.Lists, "gets": s.Gets, "retries": s.Retries,
+				"throttled": s.Throttled, "seconds": now.Sub(p.first[name]).Seconds()})
+			if err == nil {
+				fmt.Fprintf(p.out, "%s\n", line)
+			}
+		}
+		return
+	}
+	var b strings.Builder
+	p.wipe(&b)
+	most := max(20, width(p.out)-1)
+	for _, name := range p.order {
+		line := []rune(p.line(name, now))
+		b.WriteString(string(line[:min(len(line), most)]) + "\n")
+	}
+	p.lines = len(p.order)
+	io.WriteString(p.out, b.String())
+}
+
+// line is one table: rows, calls, their rate, refusals.
+func (p *progress) line(name string, now time.Time) string {
+	s := p.stats[name]
+	took := max(now.Sub(p.first[name]).Seconds(), 0.001)
+	calls := s.Lists + s.Gets
+	rows := thousands(s.Rows)
+	if s.Expected > s.Rows {
+		rows += " of ~" + thousands(s.Expected)
+	}
+	text := fmt.Sprintf("%-28s %s rows   %s calls   %.0f/s", name, rows, thousands(calls), float64(calls)/took)
+	if s.Throttled > 0 {
+		text += fmt.Sprintf("   %s throttled", thousands(s.Throttled))
+	}
+	if left := s.Expected - s.Rows; left > 0 && s.Rows > 0 {
+		text += fmt.Sprintf("   ~%.0f s left", float64(left)*took/float64(s.Rows))
+	}
+	return text
+}
+
+func thousands(n int) string {
+	text := fmt.Sprint(n)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// wipe takes back the lines that are drawn.
+func (p *progress) wipe(b *strings.Builder) {
+	if p.lines > 0 {
+		fmt.Fprintf(b, "\x1b[%dA\x1b[J", p.lines)
+	}
+	p.lines = 0
+}
+
+// clear takes back what is drawn, and begins anew with the next statement.
+func (p *progress) clear() {
+	if p == nil {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.json {
+		var b strings.Builder
+		p.wipe(&b)
+		io.WriteString(p.out, b.String())
+	}
+	p.begun, p.order = time.Time{}, nil
+	clear(p.stats)
+	clear(p.first)
+}

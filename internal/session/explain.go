@@ -1,0 +1,507 @@
+package session
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/fetch"
+	"github.com/skyql/skyql/internal/plan"
+	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
+)
+
+// An explanation is what EXPLAIN says, as (FORMAT json) writes it.
+type explanation struct {
+	Scope  scopeExplained `json:"scope"`
+	Scans  []scanLine     `json:"scans"`
+	Calls  string         `json:"calls"`
+	Unused []unusedLine   `json:"not_used"`
+	Needs  policy         `json:"needs"`
+	// Analyzed is what happened, of EXPLAIN ANALYZE.
+	Analyzed []analyzedLine `json:"analyzed,omitempty"`
+	Took     string         `json:"took,omitempty"`
+	Rows     *int           `json:"rows,omitempty"`
+}
+
+type scopeExplained struct {
+	Accounts []string `json:"accounts"`
+	Regions  []string `json:"regions"`
+}
+
+type scanLine struct {
+	Number int    `json:"number"`
+	Name   string `json:"name"`
+	Table  string `json:"table"`
+	Keys   string `json:"keys"`
+	How    string `json:"how"`
+}
+
+type unusedLine struct {
+	Condition string `json:"condition"`
+	Reason    string `json:"reason"`
+}
+
+type analyzedLine struct {
+	Table     string  `json:"table"`
+	Lists     int     `json:"lists"`
+	Gets      int     `json:"gets"`
+	Rows      int     `json:"rows"`
+	Avoided   int     `json:"gets_avoided"`
+	Retries   int     `json:"retries"`
+	Throttled int     `json:"throttled"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// A policy is an IAM policy document.
+type policy struct {
+	Version   string          `json:"Version"`
+	Statement []policyGranted `json:"Statement"`
+}
+
+type policyGranted struct {
+	Effect   string   `json:"Effect"`
+	Action   []string `json:"Action"`
+	Resource string   `json:"Resource"`
+}
+
+// explain is EXPLAIN [ANALYZE | PERMISSIONS] [(FORMAT json)] query. But for
+// ANALYZE it makes no call that reads resources.
+func (s *Session) explain(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	o, at, err := explainOptions(st)
+	if err != nil {
+		return nil, err
+	}
+	inner := syntax.Split(st.Text[at:])
+	if len(inner) != 1 {
+		return nil, sqlerr.New(sqlerr.SyntaxError, "EXPLAIN needs a statement").At(st.Text, len(st.Text)).WithHint("EXPLAIN SELECT …")
+	}
+	if inner[0].Verb != syntax.Read {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN takes a query").At(st.Text, at)
+	}
+	s.explaining = true
+	p, err := s.plan(ctx, inner[0])
+	s.explaining = false
+	if err != nil {
+		return nil, shifted(err, inner[0].Text, st.Text, at)
+	}
+	x := s.explained(ctx, p)
+	if o.analyze {
+		if err := s.analyze(ctx, inner[0], x); err != nil {
+			return nil, shifted(err, inner[0].Text, st.Text, at)
+		}
+	}
+	switch {
+	case o.permissions:
+		return engine.Lines("policy", strings.Split(indented(x.Needs), "\n")), nil
+	case o.json:
+		return engine.Lines("QUERY PLAN", strings.Split(indented(x), "\n")), nil
+	}
+	return engine.Lines("QUERY PLAN", x.lines()), nil
+}
+
+// shifted moves an error's place from the inner statement to the outer one.
+func shifted(err error, inner, outer string, at int) error {
+	if e, ok := asError[*sqlerr.Error](err); ok && e.Position > 0 && e.Statement == inner {
+		e.Statement = outer
+		e.Position += at + strings.Index(outer[at:], inner)
+	}
+	return err
+}
+
+func indented(v any) string {
+	out, err := json.MarshalIndent(v, "", "  ")
+	if err != nil {
+		panic("session: an explanation does not encode: " + err.Error())
+	}
+	return string(out)
+}
+
+type explainOption struct{ analyze, permissions, json bool }
+
+// explainOptions reads what stands before the statement, and where that begins.
+func explainOptions(st syntax.Statement) (o explainOption, at int, err error) {
+	i := 1
+	for ; i < len(st.Tokens); i++ {
+		switch t := st.Tokens[i]; {
+		case t.Is("ANALYZE"):
+			o.analyze = true
+		case t.Is("PERMISSIONS"):
+			o.permissions = true
+		case t.IsOp("(") && (st.Tokens[i+1].Is("FORMAT") || st.Tokens[i+1].Is("ANALYZE")):
+			for i++; i < len(st.Tokens) && !st.Tokens[i].IsOp(")"); i++ {
+				switch t := st.Tokens[i]; {
+				case t.Is("FORMAT"), t.IsOp(","), t.Is("TEXT"):
+				case t.Is("JSON"), t.Kind == syntax.String && strings.EqualFold(t.Text, "json"):
+					o.json = true
+				case t.Is("ANALYZE"):
+					o.analyze = true
+				default:
+					return o, 0, sqlerr.New(sqlerr.SyntaxError, "EXPLAIN knows no option %s", t.Text).At(st.Text, t.Pos).WithHint("EXPLAIN (FORMAT json) SELECT …, EXPLAIN ANALYZE SELECT …, EXPLAIN PERMISSIONS SELECT …")
+				}
+			}
+		default:
+			return o, t.Pos, nil
+		}
+	}
+	return o, len(st.Text), nil
+}
+
+// explained says what a plan would do.
+func (s *Session) explained(ctx context.Context, p *plan.Plan) *explanation {
+	x := &explanation{Unused: []unusedLine{}}
+	x.Scope = s.scopeOf(ctx)
+	number := map[string]int{}
+	scans := slices.Clone(p.Scans)
+	slices.SortStableFunc(scans, func(a, b *plan.Scan) int { return a.Stage - b.Stage })
+	var sum []string
+	gets, exact := 0, true
+	actions := map[string]bool{}
+	for _, sc := range scans {
+		if len(sc.Boxes) == 0 && len(sc.Bindings) == 0 {
+			x.Scans = append(x.Scans, scanLine{len(x.Scans) + 1, strings.Join(sc.Names(), ", "), sc.Table.Name(), "no resource can matter", "nothing"})
+			number[sc.Table.Type] = len(x.Scans)
+			continue
+		}
+		under := s.explainParents(sc, x, number, actions, &sum)
+		line := scanLine{len(x.Scans) + 1, strings.Join(sc.Names(), ", "), sc.Table.Name(), "", ""}
+		line.Keys = keysOf(sc, number)
+		if under > 0 {
+			line.Keys = join(line.Keys, fmt.Sprintf("under each of %d", under))
+		}
+		var cost string
+		var n int
+		line.How, cost, n = howOf(sc)
+		if n < 0 {
+			exact = false
+		}
+		gets += max(n, 0) * s.placesOf(sc, x)
+		sum = append(sum, cost)
+		if line.Keys == "" {
+			line.Keys = "all"
+		}
+		x.Scans = append(x.Scans, line)
+		number[sc.Table.Type] = len(x.Scans)
+		grant(actions, sc.Table, line.How != "get", !strings.HasSuffix(line.How, "list") || sc.Table.SpansRegions)
+	}
+	switch {
+	case len(sum) == 0 || exact && gets == 0 && !slices.ContainsFunc(sum, func(c string) bool { return strings.Contains(c, "List") }):
+		x.Calls = "none"
+	case exact && !slices.ContainsFunc(sum, func(c string) bool { return strings.Contains(c, "List") }):
+		x.Calls = fmt.Sprintf("Get %d", gets)
+	default:
+		x.Calls = strings.Join(sum, " + ")
+		if n := len(x.Scope.Regions) * len(x.Scope.Accounts); n > 1 {
+			x.Calls += fmt.Sprintf(", in each of %d accounts × %d regions that its keys leave", len(x.Scope.Accounts), len(x.Scope.Regions))
+		}
+	}
+	for _, u := range p.Unused {
+		x.Unused = append(x.Unused, unusedLine{u.Text, u.Reason})
+	}
+	if len(actions) > 0 {
+		if slices.ContainsFunc(s.settings.Regions, isPattern) {
+			actions["account:ListRegions"] = true
+		}
+		if slices.ContainsFunc(s.settings.Accounts, func(a string) bool { return a == "org" || isPattern(a) }) {
+			actions["organizations:ListAccounts"] = true
+		}
+	}
+	x.Needs = policy{Version: "2012-10-17", Statement: []policyGranted{{"Allow", slices.Sorted(maps.Keys(actions)), "*"}}}
+	if len(actions) == 0 {
+		x.Needs.Statement = []policyGranted{}
+	}
+	if role := s.options.Cloud.RoleName; role != "" && len(s.settings.Accounts) > 0 && len(actions) > 0 {
+		x.Needs.Statement = append(x.Needs.Statement, policyGranted{"Allow", []string{"sts:AssumeRole"}, "arn:*:iam::*:role/" + role})
+	}
+	return x
+}
+
+// grant adds the actions of a table's calls.
+func grant(actions map[string]bool, t *catalog.Table, list, get bool) {
+	add := func(op string, h *catalog.Handler) {
+		if h == nil {
+			return
+		}
+		actions["cloudformation:"+op] = true
+		for _, p := range h.Permissions {
+			actions[p] = true
+		}
+	}
+	if list {
+		add("ListResources", t.List)
+	}
+	if get {
+		add("GetResource", t.Read)
+	}
+}
+
+// scopeOf gives the settings' accounts and regions without asking for more
+// than who the credentials belong to.
+func (s *Session) scopeOf(ctx context.Context) scopeExplained {
+	out := scopeExplained{Accounts: s.settings.Accounts, Regions: s.settings.Regions}
+	link, err := s.connect(ctx)
+	if err != nil {
+		return out
+	}
+	if len(out.Accounts) == 0 {
+		out.Accounts = []string{"of the credentials"}
+		if me, err := link.cloud.Identity(ctx); err == nil {
+			out.Accounts = []string{me.Account}
+		}
+	}
+	if len(out.Regions) == 0 {
+		out.Regions = []string{"none: the profile names no region"}
+		if r := link.cloud.Region(); r != "" {
+			out.Regions = []string{r}
+		}
+	}
+	return out
+}
+
+// placesOf is in how many accounts and regions a scan's first box is.
+func (s *Session) placesOf(sc *plan.Scan, x *explanation) int {
+	if len(sc.Boxes) == 0 {
+		return 1
+	}
+	b := sc.Boxes[0]
+	accounts, regions := len(x.Scope.Accounts), len(x.Scope.Regions)
+	if b.Accounts != nil {
+		accounts = len(b.Accounts)
+	}
+	if b.Regions != nil {
+		regions = len(b.Regions)
+	}
+	if sc.Table.Global {
+		regions = 1
+	}
+	return accounts * regions
+}
+
+// explainParents adds the lists that a scan's own needs, outermost first, and
+// gives the number of the nearest.
+func (s *Session) explainParents(sc *plan.Scan, x *explanation, number map[string]int, actions map[string]bool, sum *[]string) int {
+	if how, _, _ := howOf(sc); strings.HasPrefix(how, "get") {
+		return 0
+	}
+	given := map[string]bool{}
+	for _, b := range sc.Boxes {
+		for p := range b.Parents {
+			given[p] = true
+		}
+	}
+	for _, b := range sc.Bindings {
+		for _, c := range b.Columns {
+			given["/"+sc.Table.Columns[c].Property] = true
+		}
+	}
+	return s.parentsOf(sc.Table, given, x, number, actions, sum)
+}
+
+func (s *Session) parentsOf(t *catalog.Table, given map[string]bool, x *explanation, number map[string]int, actions map[string]bool, sum *[]string) int {
+	in := t.ListInput
+	for _, p := range in.Parents {
+		missing := ""
+		for _, g := range p.Give {
+			if !given[g.To] {
+				missing = g.To[1:]
+			}
+		}
+		if missing == "" || p.Type == t.Type || in.Fixed["/"+missing] != nil {
+			continue
+		}
+		if n := number[p.Type]; n > 0 {
+			return n
+		}
+		parent, err := s.catalog.Table(p.Type)
+		if err != nil {
+			continue
+		}
+		above := s.parentsOf(parent, nil, x, number, actions, sum)
+		keys := ""
+		if above > 0 {
+			keys = fmt.Sprintf("under each of %d", above)
+		}
+		if c, ok := t.Column(missing); ok {
+			missing = t.Columns[c].Name
+		}
+		x.Scans = append(x.Scans, scanLine{len(x.Scans) + 1, parent.Plural, parent.Name(), join(keys, "parents of "+t.Plural+" ("+missing+")"), "list"})
+		number[p.Type] = len(x.Scans)
+		*sum = append(*sum, "List "+parent.Plural)
+		grant(actions, parent, true, false)
+		return number[p.Type]
+	}
+	return 0
+}
+
+func join(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + " · " + b
+}
+
+// keysOf says what bounds a scan.
+func keysOf(sc *plan.Scan, number map[string]int) string {
+	var parts []string
+	for _, b := range sc.Boxes {
+		var in []string
+		add := func(name string, s plan.Set) {
+			if s != nil {
+				in = append(in, name+" "+few(s))
+			}
+		}
+		add("account", b.Accounts)
+		add("region", b.Regions)
+		add("identifier", b.Identifiers)
+		if b.Identifiers == nil {
+			for _, p := range slices.Sorted(maps.Keys(b.Parents)) {
+				name := p[1:]
+				if c, ok := sc.Table.Column(name); ok {
+					name = sc.Table.Columns[c].Name
+				}
+				add(name, b.Parents[p])
+			}
+		}
+		if text := strings.Join(in, " · "); text != "" && !slices.Contains(parts, text) {
+			parts = append(parts, text)
+		}
+	}
+	for _, b := range sc.Bindings {
+		var cols []string
+		for _, c := range b.Columns {
+			cols = append(cols, sc.Table.Columns[c].Name)
+		}
+		parts = append(parts, fmt.Sprintf("%s from %d", strings.Join(cols, ", "), number[b.From.Table.Type]))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// few shows the first values of a set.
+func few(s plan.Set) string {
+	if len(s) > 3 {
+		return fmt.Sprintf("%s, … (%d)", strings.Join(s[:3], ", "), len(s))
+	}
+	return strings.Join(s, ", ")
+}
+
+// howOf says what a scan does, what that costs, and how many Gets that is in
+// one place, -1 if that can't be known.
+func howOf(sc *plan.Scan) (how, cost string, gets int) {
+	free := true
+	for _, c := range sc.Columns {
+		free = free && (sc.Table.Free(c) || sc.Table.Columns[c].WriteOnly)
+	}
+	list, get := false, 0
+	for _, b := range sc.Boxes {
+		list = list || b.Identifiers == nil
+		get += len(b.Identifiers)
+	}
+	if len(sc.Bindings) > 0 && !list {
+		b := sc.Bindings[0]
+		whole := slices.ContainsFunc(b.Columns, func(c int) bool {
+			return c == 2 || len(sc.Table.Identifier) == 1 && slices.Contains(sc.Table.Identifier, "/"+sc.Table.Columns[c].Property)
+		})
+		if whole {
+			return "get each once", "one Get per distinct " + sc.Table.Columns[b.Columns[0]].Name + " of " + b.From.Table.Plural + ", or List " + sc.Table.Plural + " if that is less", -1
+		}
+		list = true
+	}
+	if !list {
+		return "get", fmt.Sprintf("Get %d", get), get
+	}
+	how, cost = "list", "List "+sc.Table.Plural
+	filters := sc.Filters()
+	switch {
+	case free && !sc.Table.SpansRegions:
+	case len(filters) > 0:
+		how = "list, then get where " + strings.NewReplacer(" ~~ ", " LIKE ", " !~~ ", " NOT LIKE ").Replace(strings.Join(filters, " AND "))
+		cost += " + one Get per row of them that the list doesn't tell in full"
+	default:
+		how = "list, then get what the list doesn't tell"
+		cost += " + one Get per row that the list doesn't tell in full"
+	}
+	if n, order := sc.Limit(); n > 0 && order != "" {
+		how += fmt.Sprintf("; only the first %d by %s", n, order)
+	} else if n > 0 {
+		how += fmt.Sprintf("; stop after %d", n)
+	}
+	return how, cost, -1
+}
+
+// analyze runs a statement and notes what it took.
+func (s *Session) analyze(ctx context.Context, st syntax.Statement, x *explanation) error {
+	start := time.Now()
+	s.report = fetch.Report{}
+	rows, err := s.read(ctx, st)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	n := 0
+	for rows.Next() {
+		n++
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	x.Rows, x.Took = &n, time.Since(start).Round(time.Millisecond).String()
+	for _, r := range s.report.Stats {
+		x.Analyzed = append(x.Analyzed, analyzedLine{r.Table.Name(), r.Lists, r.Gets, r.Rows, r.Avoided, r.Retries, r.Throttled, r.Took.Round(time.Millisecond).Seconds()})
+	}
+	return nil
+}
+
+// lines writes an explanation for people.
+func (x *explanation) lines() []string {
+	var b strings.Builder
+	account := "account"
+	if len(x.Scope.Accounts) > 1 {
+		account = "accounts"
+	}
+	fmt.Fprintf(&b, "scope      %s %s · %s\n", account, strings.Join(x.Scope.Accounts, ", "), strings.Join(x.Scope.Regions, ", "))
+	w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+	for _, s := range x.Scans {
+		fmt.Fprintf(w, "%d %s\t%s\t%s\t%s\n", s.Number, s.Name, s.Table, s.Keys, s.How)
+	}
+	w.Flush()
+	fmt.Fprintf(&b, "\ncalls      %s\n", x.Calls)
+	if len(x.Unused) == 0 {
+		b.WriteString("not used   nothing: every condition that can narrow does\n")
+	}
+	for i, u := range x.Unused {
+		head := "not used   "
+		if i > 0 {
+			head = "           "
+		}
+		fmt.Fprintf(&b, "%s%s: %s\n", head, u.Condition, u.Reason)
+	}
+	if len(x.Needs.Statement) > 0 {
+		all := x.Needs.Statement[0].Action
+		more := ""
+		if len(all) > 5 {
+			all, more = all[:5], ", …"
+		}
+		fmt.Fprintf(&b, "needs      %s%s (EXPLAIN PERMISSIONS)\n", strings.Join(all, ", "), more)
+	}
+	if x.Rows != nil {
+		fmt.Fprintf(&b, "\n%d rows in %s\n", *x.Rows, x.Took)
+		w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
+		fmt.Fprintln(w, "table\tlists\tgets\trows\tgets avoided\tretries\tthrottled\ttime")
+		for _, a := range x.Analyzed {
+			fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t%d\t%.3f s\n", a.Table, a.Lists, a.Gets, a.Rows, a.Avoided, a.Retries, a.Throttled, a.Seconds)
+		}
+		w.Flush()
+	}
+	lines := strings.Split(strings.TrimRight(b.String(), "\n"), "\n")
+	for i, l := range lines {
+		lines[i] = strings.TrimRight(l, " ")
+	}
+	return lines
+}
