@@ -4,8 +4,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"regexp"
 	"strings"
+	"syscall"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -157,12 +160,24 @@ func unanswered(err error, call Error) error {
 		call.Code, call.kind = "NoCredentials", ErrCredentials
 	case errors.Is(err, context.DeadlineExceeded):
 		call.Code, text = "TimedOut", "no answer in time"
+	case broken(err):
+		call.Code, text = "ConnectionLost", "the answer broke off: "+text
 	case strings.Contains(err.Error(), "deserialization failed"), strings.Contains(err.Error(), "UnknownError"):
 		call.Code = "MalformedAnswer"
 		text = "the endpoint's answer is not Cloud Control's: " + text
 	}
 	call.Message = text
 	return &call
+}
+
+// broken reports whether a connection ended before or amid an answer.
+func broken(err error) bool {
+	for _, e := range []error{net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
 }
 
 // rootCause gives the innermost error's text: the SDK wraps it many times.

@@ -53,19 +53,19 @@ func RetryOf(err error) Retry {
 func unreachable(e *Error) Retry {
 	var dns *net.DNSError
 	var resp *awshttp.ResponseError
+	status := 0 // none: no answer came
+	if errors.As(e.Err, &resp) && resp.Response != nil && resp.Response.Response != nil {
+		status = resp.HTTPStatusCode()
+	}
 	switch {
 	case errors.Is(e.Err, syscall.ECONNREFUSED), errors.As(e.Err, &dns) && dns.IsNotFound:
 		return Never
-	case errors.As(e.Err, &resp) && resp.HTTPStatusCode() >= 500:
-		return Bounded
-	case errors.As(e.Err, &resp):
-		return Never
 	case e.Code == "TimedOut":
 		return Once
-	case e.Code == "MalformedAnswer":
-		return Never
+	case e.Code == "ConnectionLost", status == 0 && e.Code == "NoAnswer", status >= 500:
+		return Bounded
 	}
-	return Bounded
+	return Never
 }
 
 // noRetries are for Cloud Control itself.

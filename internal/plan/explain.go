@@ -93,7 +93,7 @@ func (b *binder) useless(e *syntax.Expr, tree, kept *node) string {
 		return "ON drops no row of the side that an outer join keeps: say it in WHERE"
 	}
 	bd := b.bounds(e)
-	if bd.never || len(bd.sets) > 0 || len(b.equalities(e)) > 0 || len(b.inLinks(e, tree).links) > 0 {
+	if bd.never || len(bd.sets) > 0 || len(b.equalities(e)) > 0 || len(b.inLinks(e, tree).links) > 0 || b.correlates(e) {
 		return ""
 	}
 	if _, _, ok := b.filter(e); ok {
@@ -123,4 +123,11 @@ func (b *binder) useless(e *syntax.Expr, tree, kept *node) string {
 		return "it looks into a JSON column"
 	}
 	return "it is none of =, IN and conditions over one table's columns"
+}
+
+// correlates reports whether a conjunct is a column's equality with one of a
+// block further out.
+func (b *binder) correlates(e *syntax.Expr) bool {
+	return e.Type == "COMPARE_EQUAL" && len(e.Args) == 2 &&
+		(b.columns[e.Args[0]] != nil && b.outer[e.Args[1]] != nil || b.outer[e.Args[0]] != nil && b.columns[e.Args[1]] != nil)
 }
