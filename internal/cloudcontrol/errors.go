@@ -131,21 +131,33 @@ func translate(err error, call Error) error {
 		return unanswered(err, call)
 	}
 	call.Code, call.Message = api.ErrorCode(), strings.TrimSpace(api.ErrorMessage())
-	call.kind = kinds[codeOf(err)]
-	switch {
-	case call.kind == ErrDenied:
-		if m := perform.FindStringSubmatch(call.Message); m != nil {
-			call.Action = m[1]
-		}
-	case redirected.MatchString(call.Message):
-		call.kind = ErrElsewhere
-	case call.kind != nil:
-	case requiredKey.MatchString(call.Message):
-		call.kind, call.MissingKey = ErrMissingKey, requiredKey.FindStringSubmatch(call.Message)[1]
-	case call.Identifier != "" && malformedID.MatchString(call.Message):
-		call.kind = ErrBadID
-	}
+	call.classify()
 	return &call
+}
+
+// classify finds what an error with a code and a message is.
+func (e *Error) classify() {
+	e.kind = kinds[cleanCode(e.Code)]
+	switch {
+	case e.kind == ErrDenied:
+		if m := perform.FindStringSubmatch(e.Message); m != nil {
+			e.Action = m[1]
+		}
+	case redirected.MatchString(e.Message):
+		e.kind = ErrElsewhere
+	case e.kind != nil:
+	case requiredKey.MatchString(e.Message):
+		e.kind, e.MissingKey = ErrMissingKey, requiredKey.FindStringSubmatch(e.Message)[1]
+	case e.Identifier != "" && malformedID.MatchString(e.Message):
+		e.kind = ErrBadID
+	}
+}
+
+// Fault completes a failed call that has a code and a message, as if Cloud
+// Control had said them: for what stands in for it.
+func Fault(e Error) error {
+	e.classify()
+	return &e
 }
 
 // unanswered words an error that no service sent: no credentials, no network,

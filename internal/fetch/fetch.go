@@ -623,7 +623,7 @@ func (r *run) document(ctx context.Context, turn *admission, at place, t *catalo
 // giveBack ends a turn in which no call was made.
 func (r *run) giveBack(turn admission) {
 	r.f.limits.all.Release(1)
-	turn.l.leave(false)
+	turn.l.give()
 }
 
 // absent turns the errors that mean "no rows here" into notices, and where the
