@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -73,6 +75,7 @@ func newRoot(s streams) *cobra.Command {
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
 		Long:          "skyql runs SQL over AWS resources: every resource type is a table such as aws.ec2.vpcs.\nTry it without an account: skyql query --sandbox \"SELECT username FROM aws.connect.users LIMIT 5\"",
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -91,6 +94,22 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
+	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s))
 	return root
+}
+
+// version is the module's version as the build knows it, and the commit where
+// it was built from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	out := firstOf(strings.TrimPrefix(info.Main.Version, "(devel)"), "devel")
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(out, s.Value[:min(12, len(s.Value))]) {
+			out += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return out + " " + runtime.Version()
 }

@@ -215,6 +215,9 @@ func isAccount(s string) bool {
 
 // checkRegion refuses a name or glob that no known region has.
 func checkRegion(what, value string) error {
+	if what != "" {
+		what += ": "
+	}
 	name := strings.TrimPrefix(value, "!")
 	if name == "all" && name == value {
 		return nil
@@ -224,7 +227,7 @@ func checkRegion(what, value string) error {
 			return nil
 		}
 	}
-	err := sqlerr.New(sqlerr.InvalidParameter, "%s: region %q does not exist", what, value)
+	err := sqlerr.New(sqlerr.InvalidParameter, "%sregion %q does not exist", what, value)
 	if near := nearRegion(name); near != "" {
 		return err.WithHint("did you mean %s?", near)
 	}
