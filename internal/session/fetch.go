@@ -37,6 +37,7 @@ func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loade
 			if err := sc.Bind(func(query string) ([][]string, bool, error) { return l.values(ctx, sc, query) }); err != nil {
 				return err
 			}
+			s.checkKeys(sc)
 			if len(sc.Boxes) > 0 {
 				scans = append(scans, sc)
 			}

@@ -63,7 +63,9 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	if err := checkRegions(p, st.Text); err != nil {
 		return nil, err
 	}
-	s.checkKeys(p)
+	for _, sc := range p.Scans {
+		s.checkKeys(sc)
+	}
 	return p, nil
 }
 
@@ -95,31 +97,29 @@ func checkRegions(p *plan.Plan, text string) error {
 	return nil
 }
 
-// checkKeys drops the keys that can never mean anything, and says so.
-func (s *Session) checkKeys(p *plan.Plan) {
-	for _, sc := range p.Scans {
-		for i := range sc.Boxes {
-			b := &sc.Boxes[i]
-			b.Regions = s.sensible(b.Regions, func(r string) string {
-				switch {
-				case r == "all" || r == "" || strings.ContainsAny(r, "*?!"):
-					return fmt.Sprintf("region = '%s' matches no row, it is compared as it is written: --regions all or SET regions = 'all' is for every region", r)
-				case checkRegion("", r) != nil: // a value that came by other ways than a comparison
-					return fmt.Sprintf("region = '%s' matches no row: there is no such region", r)
-				}
+// checkKeys drops the keys of a scan that can never mean anything, and says so.
+func (s *Session) checkKeys(sc *plan.Scan) {
+	for i := range sc.Boxes {
+		b := &sc.Boxes[i]
+		b.Regions = s.sensible(b.Regions, func(r string) string {
+			switch {
+			case r == "all" || r == "" || strings.ContainsAny(r, "*?!"):
+				return fmt.Sprintf("region = '%s' matches no row, it is compared as it is written: --regions all or SET regions = 'all' is for every region", r)
+			case checkRegion("", r) != nil: // a value that came by other ways than a comparison
+				return fmt.Sprintf("region = '%s' matches no row: there is no such region", r)
+			}
+			return ""
+		})
+		b.Accounts = s.sensible(b.Accounts, func(a string) string {
+			if isAccount(a) {
 				return ""
-			})
-			b.Accounts = s.sensible(b.Accounts, func(a string) string {
-				if isAccount(a) {
-					return ""
-				}
-				return fmt.Sprintf("account_id = '%s' matches no row: account ids have twelve digits", a)
-			})
-		}
-		sc.Boxes = slices.DeleteFunc(sc.Boxes, func(b plan.Box) bool {
-			return b.Regions != nil && len(b.Regions) == 0 || b.Accounts != nil && len(b.Accounts) == 0
+			}
+			return fmt.Sprintf("account_id = '%s' matches no row: account ids have twelve digits", a)
 		})
 	}
+	sc.Boxes = slices.DeleteFunc(sc.Boxes, func(b plan.Box) bool {
+		return b.Regions != nil && len(b.Regions) == 0 || b.Accounts != nil && len(b.Accounts) == 0
+	})
 }
 
 // sensible gives the values of a set that nothing speaks against, and says

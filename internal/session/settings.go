@@ -256,7 +256,7 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	name := strings.ToLower(toks[0].Text)
 	switch name {
-	case "default_collation", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
+	case "default_collation", "disabled_optimizers", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
 		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", name).At(st.Text, toks[0].Pos)
 	}
 	own := settingOf(name)
