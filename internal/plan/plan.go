@@ -170,7 +170,8 @@ type Env struct {
 	// Scalar says whether all functions are scalar ones that always give the
 	// same; Pure whether they are, or aggregates and readers of files.
 	Scalar, Pure func(functions []string) bool
-	// Columns describes a query that reads no cloud table.
+	// Columns describes a query that reads no cloud table; ok is false where
+	// that fails, and where text in it may compare by a collation.
 	Columns func(sql string) ([]Column, bool)
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
