@@ -53,6 +53,9 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	if err != nil {
 		return nil, err
 	}
+	if err := s.checkParams(st); err != nil {
+		return nil, err
+	}
 	p, err := plan.Make(q, st.Text, s.env(ctx))
 	if err != nil {
 		return nil, err
@@ -69,6 +72,25 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	return p, nil
 }
 
+// checkParams says which of a statement's parameters has no value.
+func (s *Session) checkParams(st syntax.Statement) error {
+	for _, t := range st.Tokens {
+		if t.Kind != syntax.Param {
+			continue
+		}
+		name := t.Text[1:]
+		if _, ok := s.options.Params[name]; ok {
+			continue
+		}
+		e := sqlerr.New(sqlerr.UndefinedParameter, "parameter %s has no value", t.Text).At(st.Text, t.Pos)
+		if t.Text[0] == '$' {
+			return e.WithHint("-p %s=value", name)
+		}
+		return e.WithHint("write $name, and -p name=value")
+	}
+	return nil
+}
+
 func parseFailed(err error, st syntax.Statement) error {
 	p, ok := asError[*engine.ParseError](err)
 	if !ok {
@@ -77,7 +99,10 @@ func parseFailed(err error, st syntax.Statement) error {
 	first, rest, _ := strings.Cut(strings.TrimSpace(p.Message), "\n")
 	e := sqlerr.New(sqlerr.SyntaxError, "%s", strings.TrimRight(first, ".! ")).At(st.Text, p.Position).WithDetail("%s", strings.TrimSpace(rest))
 	if p.NotSelect {
-		e.Code, e.Message = sqlerr.FeatureNotSupported, "this kind of query can't be planned"
+		e.Code = sqlerr.FeatureNotSupported
+		if strings.HasPrefix(first, "Only SELECT") {
+			e.Message = "this kind of query can't be planned"
+		}
 	}
 	return e
 }

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"time"
 
@@ -222,6 +223,16 @@ func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows,
 		return nil, readOnly(st, st.Word, name).At(st.Text, at)
 	}
 	s.local = true
+	if st.Word == "PRAGMA" || st.Word == "CALL" {
+		if err := mayChange(st, st.Tokens[1]); err != nil {
+			return nil, err
+		}
+		rows, err := s.db.Plain(ctx, st.Text, nil)
+		if err == nil && slices.ContainsFunc(st.Tokens, func(t syntax.Token) bool { return t.IsOp("=") }) {
+			return nil, rows.Close() // a setting: its one column, Success, says nothing
+		}
+		return rows, err
+	}
 	return nil, s.db.Exec(ctx, st.Text, nil)
 }
 

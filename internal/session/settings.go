@@ -254,11 +254,10 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	if !toks[0].IsName() {
 		return s.db.Exec(ctx, st.Text, nil) // DuckDB's parser says what is missing
 	}
-	name := strings.ToLower(toks[0].Text)
-	switch name {
-	case "default_collation", "disabled_optimizers", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
-		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", name).At(st.Text, toks[0].Pos)
+	if err := mayChange(st, toks[0]); err != nil {
+		return err
 	}
+	name := strings.ToLower(toks[0].Text)
 	own := settingOf(name)
 	if own == nil {
 		return s.db.Exec(ctx, st.Text, nil)
@@ -282,6 +281,16 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	s.narrow = plan.Keys
 	if s.settings.Pushdown == "off" {
 		s.narrow = plan.Scope
+	}
+	return nil
+}
+
+// mayChange refuses to change a setting of DuckDB's that skyql relies on, with
+// SET or PRAGMA.
+func mayChange(st syntax.Statement, name syntax.Token) error {
+	switch n := strings.ToLower(name.Text); n {
+	case "default_collation", "disabled_optimizers", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
+		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", n).At(st.Text, name.Pos)
 	}
 	return nil
 }

@@ -31,6 +31,7 @@ type Error struct {
 const (
 	SyntaxError          = "42601"
 	UndefinedTable       = "42P01"
+	UndefinedParameter   = "42P02"
 	UndefinedColumn      = "42703"
 	UndefinedObject      = "42704"
 	AmbiguousColumn      = "42702"
