@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
@@ -138,9 +139,26 @@ type Result struct {
 // The first that fails ends the run. The error is a *sqlerr.Error; one that
 // comes from cancelling ctx wraps its cause.
 func (s *Session) Run(ctx context.Context, script string, out func(context.Context, Result) error) error {
+	if err := checkText(script); err != nil {
+		return err
+	}
 	for _, st := range syntax.Split(script) {
 		if err := s.statement(ctx, st, out); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkText refuses what no SQL text holds. DuckDB would end a text at a NUL
+// byte and run what stands before it.
+func checkText(script string) error {
+	for i, r := range script {
+		if r == 0 {
+			return sqlerr.New(sqlerr.BadCharacters, "byte %d of the SQL is NUL", i+1)
+		}
+		if r == utf8.RuneError && !strings.HasPrefix(script[i:], string(utf8.RuneError)) {
+			return sqlerr.New(sqlerr.BadCharacters, "byte %d of the SQL, 0x%02x, is not UTF-8", i+1, script[i])
 		}
 	}
 	return nil

@@ -41,6 +41,7 @@ const (
 	InvalidAuth          = "28000"
 	InvalidParameter     = "22023"
 	InvalidText          = "22P02"
+	BadCharacters        = "22021"
 	QueryCanceled        = "57014"
 	ProgramLimit         = "54000"
 	ConnectionFailure    = "08006"
