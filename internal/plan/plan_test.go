@@ -261,6 +261,8 @@ func TestKeys(t *testing.T) {
 	check("FROM aws.sqs.queue", "error: aws.sqs.queue needs an identifier")
 	check("FROM aws.sqs.queue WHERE queue_url = 'x'", "queues id=x")
 	check("FROM aws.sqs.queue WHERE false", "queues nothing")
+	check("FROM aws.sqs.queue WHERE queue_url IN (VALUES ('x'))", "queues id=x")
+	check("FROM aws.sqs.queue q JOIN aws.sqs.queues p ON p.queue_url = q.queue_url", "error: aws.sqs.queue needs an identifier")
 	check("FROM awscc.sqs.queue WHERE queue_url = 'x'", "queues id=x")
 	check("FROM sqs.queues", "queues everything")
 	// refused

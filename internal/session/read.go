@@ -47,7 +47,7 @@ func (s *Session) read(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, error) {
 	tree, err := s.db.Parse(ctx, st.Reading)
 	if err != nil {
-		return nil, parseFailed(err, st)
+		return nil, s.parseFailed(ctx, err, st)
 	}
 	q, err := syntax.Decode(tree)
 	if err != nil {
@@ -91,7 +91,7 @@ func (s *Session) checkParams(st syntax.Statement) error {
 	return nil
 }
 
-func parseFailed(err error, st syntax.Statement) error {
+func (s *Session) parseFailed(ctx context.Context, err error, st syntax.Statement) error {
 	p, ok := asError[*engine.ParseError](err)
 	if !ok {
 		return err
@@ -103,8 +103,49 @@ func parseFailed(err error, st syntax.Statement) error {
 		if strings.HasPrefix(first, "Only SELECT") {
 			e.Message = "this kind of query can't be planned"
 		}
+	} else if word := s.reserved(ctx, st, p.Position); word != "" {
+		e = e.WithHint("%s is a reserved word: as a name it is written %s", word, syntax.Quote(word))
 	}
 	return e
+}
+
+// reserved gives the word at or before a syntax error, if that is one which
+// SQL reserves and a column or table of the statement has for its name.
+func (s *Session) reserved(ctx context.Context, st syntax.Statement, pos int) string {
+	at := slices.IndexFunc(st.Tokens, func(t syntax.Token) bool { return t.Pos >= pos })
+	for _, i := range []int{at, at - 1} {
+		if i < 0 || st.Tokens[i].Kind != syntax.Name || !s.names(st, st.Tokens[i].Text) {
+			continue
+		}
+		got, err := s.db.Strings(ctx, "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved' AND keyword_name = lower($1)", st.Tokens[i].Text)
+		if err == nil && len(got) > 0 {
+			return st.Tokens[i].Text
+		}
+	}
+	return ""
+}
+
+// names reports whether a word names a table of the service in use, or a
+// column of a cloud table that a statement mentions.
+func (s *Session) names(st syntax.Statement, word string) bool {
+	if _, _, ok := s.cloudTable([]syntax.Part{{Text: word}}); ok {
+		return true
+	}
+	return slices.ContainsFunc(st.Tokens, func(t syntax.Token) bool {
+		if !t.IsName() {
+			return false
+		}
+		e, _, ok := s.cloudTable(syntax.NameAt(st.Text, t.Pos))
+		if !ok {
+			return false
+		}
+		table, err := s.catalog.Table(e.Type)
+		if err != nil {
+			return false
+		}
+		_, ok = table.Column(word)
+		return ok
+	})
 }
 
 // checkRegions refuses a comparison with a region that isn't known, before any
