@@ -85,7 +85,7 @@ type scope struct {
 	merged    []*column // of USING and NATURAL
 	ctes      []*cte
 	aliases   map[string]*syntax.Expr // items of the select list by lower-case alias; nil: several
-	params    map[string]bool // of a lambda or macro, lower case
+	params    map[string]bool         // of a lambda or macro, lower case
 }
 
 func (s *scope) cte(name string) *cte {

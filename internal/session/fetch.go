@@ -68,6 +68,9 @@ func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading
 	if err != nil {
 		return err
 	}
+	if err := s.tellOutside(ctx, scans, scope); err != nil {
+		return err
+	}
 	report, err := link.fetcher.Run(ctx, fetch.Request{Scans: scans, Scope: scope, Sink: l, Sieve: l,
 		Warn: s.settings.OnError == Warn, MaxAge: s.settings.Cache, MaxCalls: s.settings.maxCalls(),
 		Distrust: s.settings.Hydrate == "always", Trust: s.settings.Hydrate == "never", Progress: s.options.Progress})

@@ -246,7 +246,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
-			if s.db.Collates(ctx, query) {
+			if (s.local || strings.Contains(strings.ToUpper(query), "COLLATE")) && s.db.Collates(ctx, query) {
 				return nil, false
 			}
 			cols, err := s.db.Describe(ctx, query, s.options.Params)
