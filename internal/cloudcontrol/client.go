@@ -26,6 +26,7 @@ import (
 	cc "github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options say how to reach AWS. The zero value is the SDK's default chain.
@@ -81,7 +82,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 		c.config = aws.Config{Region: o.Region, HTTPClient: client,
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLogger(o.Logger))}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}
@@ -99,6 +100,15 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	}
 	c.identity = once(c.callerIdentity)
 	return c, nil
+}
+
+// sdkLogger keeps what the SDK remarks off standard error, where it would go.
+func sdkLogger(log *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(class logging.Classification, format string, v ...any) {
+		if log != nil {
+			log.Debug("AWS SDK", "class", class, "text", fmt.Sprintf(format, v...))
+		}
+	})
 }
 
 func httpClient(o Options) *awshttp.BuildableClient {
