@@ -50,7 +50,10 @@ type Event struct {
 	Code       string    // the handler's error code; only with Failed
 	RetryAfter time.Time // when to ask next; zero: not said
 	Time       time.Time // zero: not said
-	Hooks      []Hook    // of RequestStatus alone
+	// HooksRequest is set where Hooks ran. What they said comes with
+	// RequestStatus alone.
+	HooksRequest string
+	Hooks        []Hook
 }
 
 // A Hook is what a CloudFormation Hook said of a request.
@@ -199,7 +202,7 @@ func event(p *cctypes.ProgressEvent, call Error) (Event, error) {
 	}
 	e := Event{Token: *p.RequestToken, Type: aws.ToString(p.TypeName), Operation: Operation(p.Operation), Status: Status(p.OperationStatus),
 		Identifier: aws.ToString(p.Identifier), Message: aws.ToString(p.StatusMessage), Code: string(p.ErrorCode),
-		RetryAfter: aws.ToTime(p.RetryAfter), Time: aws.ToTime(p.EventTime)}
+		RetryAfter: aws.ToTime(p.RetryAfter), Time: aws.ToTime(p.EventTime), HooksRequest: aws.ToString(p.HooksRequestToken)}
 	if m := aws.ToString(p.ResourceModel); isObject([]byte(m)) {
 		e.Model = json.RawMessage(m)
 	}
