@@ -24,6 +24,7 @@ var allowed = map[string][]string{
 	"plan":         {"syntax", "catalog", "sqlerr"},
 	"fetch":        {"plan", "catalog", "cloudcontrol"},
 	"engine":       {"catalog", "sqlerr"},
+	"change":       {"catalog", "cloudcontrol", "sqlerr"},
 	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine"},
 	"render":       {"engine"},
 	"docgen":       {"catalog"},

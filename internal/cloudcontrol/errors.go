@@ -28,6 +28,15 @@ var (
 	ErrRegion      = errors.New("region not enabled")
 	ErrUnreachable = errors.New("no sensible answer")
 	ErrNoRole      = errors.New("no role to assume")
+
+	ErrAlreadyExists = errors.New("already exists")
+	ErrConcurrent    = errors.New("another request is at work on it")
+	ErrConflict      = errors.New("busy")
+	ErrNotUpdatable  = errors.New("not updatable")
+	ErrTokenConflict = errors.New("client token used by another request")
+	ErrTokenUnknown  = errors.New("request unknown or expired")
+	ErrInvalid       = errors.New("refused as invalid")
+	ErrLimit         = errors.New("quota reached")
 )
 
 // An Error is a call that failed.
@@ -98,7 +107,12 @@ var kinds = map[string]error{
 	"signaturedoesnotmatch": ErrCredentials, "missingauthenticationtoken": ErrCredentials, "incompletesignature": ErrCredentials, "invalidcredentials": ErrCredentials,
 	// In a region that isn't enabled, keys of the account are unknown.
 	"unrecognizedclient": ErrRegion, "authfailure": ErrRegion, "optinrequired": ErrRegion,
+	"alreadyexists": ErrAlreadyExists, "concurrentoperation": ErrConcurrent, "concurrentmodification": ErrConcurrent, "resourceconflict": ErrConflict,
+	"notupdatable": ErrNotUpdatable, "clienttokenconflict": ErrTokenConflict, "requesttokennotfound": ErrTokenUnknown, "servicelimitexceeded": ErrLimit,
 }
+
+// refusals are codes whose message may say more than they do.
+var refusals = map[string]bool{"invalidrequest": true, "validation": true}
 
 var (
 	requiredKey = regexp.MustCompile(`required key \[([A-Za-z0-9]+)\] not found`)
@@ -150,6 +164,8 @@ func (e *Error) classify() {
 		e.kind, e.MissingKey = ErrMissingKey, requiredKey.FindStringSubmatch(e.Message)[1]
 	case e.Identifier != "" && malformedID.MatchString(e.Message):
 		e.kind = ErrBadID
+	case refusals[cleanCode(e.Code)]:
+		e.kind = ErrInvalid
 	}
 }
 

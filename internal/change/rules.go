@@ -1,0 +1,182 @@
+package change
+
+import (
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/skyql/skyql/internal/catalog"
+)
+
+// rules are a table's pointer lists, taken apart.
+type rules struct {
+	table *catalog.Table
+
+	readOnly, writeOnly, createOnly, identifier pattern
+	transforms                                  []transform
+	tags                                        []string // path of the tag property; nil: none
+}
+
+// A pattern is a list of pointers, "*" standing for any element or key.
+type pattern [][]string
+
+func patternOf(pointers []string) pattern {
+	var out pattern
+	for _, p := range pointers {
+		out = append(out, steps(p))
+	}
+	return out
+}
+
+// A transform is a propertyTransform: what a read makes of a value sent.
+type transform struct {
+	at         []string
+	expression string
+}
+
+func rulesOf(t *catalog.Table) *rules {
+	r := &rules{table: t, readOnly: patternOf(t.ReadOnly), writeOnly: patternOf(t.WriteOnly), createOnly: patternOf(t.CreateOnly), identifier: patternOf(t.Identifier)}
+	// What is both can never be sent, so it counts as read-only.
+	r.writeOnly = slices.DeleteFunc(r.writeOnly, r.readOnly.covers)
+	for p, e := range t.PropertyTransform {
+		r.transforms = append(r.transforms, transform{steps(p), e})
+	}
+	if t.Tagging.Property != "" {
+		r.tags = steps(t.Tagging.Property)
+	}
+	return r
+}
+
+func fits(pattern, at []string) bool {
+	for i, s := range pattern {
+		if s != "*" && s != at[i] {
+			return false
+		}
+	}
+	return true
+}
+
+// covers reports whether a pointer of the list is at or above a path.
+func (p pattern) covers(at []string) bool {
+	return slices.ContainsFunc(p, func(q []string) bool { return len(q) > 0 && len(q) <= len(at) && fits(q, at) })
+}
+
+// below reports whether a pointer of the list is somewhere under a path.
+func (p pattern) below(at []string) bool {
+	return slices.ContainsFunc(p, func(q []string) bool { return len(q) > len(at) && fits(q[:len(at)], at) })
+}
+
+func (r *rules) transform(at []string) (string, bool) {
+	for _, t := range r.transforms {
+		if len(t.at) == len(at) && fits(t.at, at) {
+			return t.expression, true
+		}
+	}
+	return "", false
+}
+
+// child finds what a schema says of an object's member. Nil: nothing.
+func (r *rules) child(n *catalog.Node, name string) *catalog.Node { return r.childAt(n, name, 0) }
+
+// maxBranches bounds how deep branches may lie in branches: some types are
+// recursive.
+const maxBranches = 8
+
+func (r *rules) childAt(n *catalog.Node, name string, depth int) *catalog.Node {
+	n = r.table.Resolve(n)
+	if n == nil || depth > maxBranches {
+		return nil
+	}
+	for _, p := range n.Properties {
+		if p.Name == name {
+			return r.table.Resolve(p.Node)
+		}
+	}
+	for _, p := range n.PatternProperties {
+		if re := compiled(p.Name); re != nil && re.MatchString(name) {
+			return r.table.Resolve(p.Node)
+		}
+	}
+	for _, branch := range slices.Concat(n.AllOf, n.OneOf, n.AnyOf) {
+		if c := r.childAt(branch, name, depth+1); c != nil {
+			return c
+		}
+	}
+	return nil
+}
+
+// items finds what a schema says of an array's elements. Nil: nothing.
+func (r *rules) items(n *catalog.Node) *catalog.Node {
+	n = r.table.Resolve(n)
+	if n == nil {
+		return nil
+	}
+	if n.Items != nil {
+		return r.table.Resolve(n.Items)
+	}
+	for _, branch := range slices.Concat(n.AllOf, n.OneOf, n.AnyOf) {
+		if b := r.table.Resolve(branch); b != nil && b.Items != nil {
+			return r.table.Resolve(b.Items)
+		}
+	}
+	return nil
+}
+
+// node finds what a schema says of the value at a path.
+func (r *rules) node(at []string) *catalog.Node {
+	n := r.table.Root
+	for _, s := range at {
+		if next := r.child(n, s); next != nil {
+			n = next
+			continue
+		}
+		n = r.items(n)
+		if n == nil {
+			return nil
+		}
+	}
+	return n
+}
+
+// path names a place as SQL does: the column, then members as AWS spells them.
+func (r *rules) path(at []string) string {
+	var b strings.Builder
+	for i, s := range at {
+		switch {
+		case i == 0:
+			b.WriteString(r.column(s))
+		case s != "" && strings.Trim(s, "0123456789") == "":
+			b.WriteString("[" + s + "]")
+		default:
+			b.WriteString("." + s)
+		}
+	}
+	return b.String()
+}
+
+// column names a property's column.
+func (r *rules) column(property string) string {
+	for _, c := range r.table.Columns {
+		if c.Property == property {
+			return c.Name
+		}
+	}
+	return catalog.Snake(property)
+}
+
+var regexps sync.Map // pattern → *regexp.Regexp, nil for one that does not compile
+
+// compiled compiles a schema's pattern. One that Go does not take counts as
+// absent: nil.
+func compiled(pattern string) *regexp.Regexp {
+	if re, ok := regexps.Load(pattern); ok {
+		return re.(*regexp.Regexp)
+	}
+	re, err := regexp.Compile(pattern)
+	if err != nil {
+		re = nil
+	}
+	regexps.Store(pattern, re)
+	return re
+}
