@@ -27,7 +27,9 @@ type shapesFile struct {
 }
 
 // A template is a type's, in the order of the file.
-type template []struct{ pointer, text string }
+type template []shape
+
+type shape struct{ pointer, text string }
 
 func (t *template) UnmarshalJSON(text []byte) error {
 	d := json.NewDecoder(strings.NewReader(string(text)))
@@ -43,7 +45,7 @@ func (t *template) UnmarshalJSON(text []byte) error {
 		if err != nil {
 			return err
 		}
-		*t = append(*t, struct{ pointer, text string }{fmt.Sprint(k), fmt.Sprint(v)})
+		*t = append(*t, shape{fmt.Sprint(k), fmt.Sprint(v)})
 	}
 	return nil
 }

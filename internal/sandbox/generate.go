@@ -26,6 +26,7 @@ type generator struct {
 	given           map[string]any       // values for top-level properties
 	own             string               // the resource's name or id, once it is known
 	left            int                  // optional values that may still be made
+	extra           int                  // optional properties to make although the model is minimal
 }
 
 const (
@@ -118,12 +119,14 @@ func (g *generator) value(r *rule, name, at string, depth int) (any, bool) {
 	if len(r.enum) > 0 {
 		return g.member(r), true
 	}
-	for range 40 {
+	defer func(n int) { g.extra = n }(g.extra)
+	for try := range 60 {
+		g.extra = max(g.extra, try/10) // {} is valid too often, or not at all
 		v, ok := g.try(r, name, at, depth)
 		if ok && r.admits(v) {
 			return v, true
 		}
-		if !ok && !r.choosy() {
+		if !ok && !r.choosy() && try > 20 {
 			return nil, false
 		}
 	}
@@ -149,7 +152,15 @@ func (g *generator) member(r *rule) any {
 }
 
 func (g *generator) try(r *rule, name, at string, depth int) (any, bool) {
-	switch k := r.kind(); k {
+	k := r.kind()
+	if k&(objects|arrays) == 0 && g.rand.IntN(2) == 0 { // a scalar that is said in alternatives
+		for _, list := range [][]*rule{r.oneOf, r.anyOf} {
+			if len(list) > 0 {
+				return g.value(list[g.rand.IntN(len(list))], name, at, depth+1)
+			}
+		}
+	}
+	switch k {
 	case objects:
 		return g.object(r, name, at, depth)
 	case arrays:
@@ -248,8 +259,11 @@ func (g *generator) object(r *rule, name, at string, depth int) (any, bool) {
 	if r.node.Open && len(d.props) == 0 && len(r.patterns) == 0 && strings.Contains(name, "Policy") {
 		out["Version"], out["Statement"] = "2012-10-17", []any{}
 	}
-	if g.full && depth < optionalDepth {
+	switch {
+	case g.full && depth < optionalDepth:
 		g.options(r, d, out, at, depth)
+	case g.extra > 0 && len(d.order) > 0:
+		g.some(d, out, at, depth)
 	}
 	return out, true
 }
@@ -289,6 +303,22 @@ func (g *generator) options(r *rule, d demands, out map[string]any, at string, d
 	}
 }
 
+// some adds a few of the optional properties.
+func (g *generator) some(d demands, out map[string]any, at string, depth int) {
+	defer func(n int) { g.extra = n }(g.extra)
+	n := g.extra
+	g.extra--
+	for range n {
+		name := d.order[g.rand.IntN(len(d.order))]
+		if _, there := out[name]; there || g.skip(at+"/"+name) || depth > optionalDepth {
+			continue
+		}
+		if v, ok := g.property(d.props[name], name, at, depth); ok {
+			out[name] = v
+		}
+	}
+}
+
 // entries makes a map's.
 func (g *generator) entries(r *rule, out map[string]any, name, at string, depth int) bool {
 	n := 0
@@ -322,7 +352,11 @@ func (g *generator) array(r *rule, name, at string, depth int) (any, bool) {
 	if g.full && depth < optionalDepth+1 && (r.node.MaxItems == nil || *r.node.MaxItems > 0) {
 		n = max(n, 1)
 	}
+	defer func(n int) { g.extra = n }(g.extra)
 	for i := 0; len(out) < n && i < 20*n; i++ {
+		if i > 2*n {
+			g.extra = max(g.extra, 1) // those that are different
+		}
 		var v any = "x" + strconv.Itoa(i)
 		if r.items != nil {
 			var ok bool

@@ -186,6 +186,10 @@ func (s *Sandbox) submitNew(t *catalog.Table, q *request, desired map[string]any
 	given.identify(t)
 	q.Model, q.Identifier = make(q.Mint)
 	q.Chosen = given.id == q.Identifier
+	if !q.Chosen && templated(t) { // it may be made of what the caller gave
+		_, other := make(q.Mint + 1)
+		q.Chosen = other == q.Identifier
+	}
 	for try := 0; !q.Chosen && try < 100; try++ {
 		if !s.store.known(t, q) {
 			return s.submit(q, fx)
@@ -196,6 +200,11 @@ func (s *Sandbox) submitNew(t *catalog.Table, q *request, desired map[string]any
 		q.Chosen = before == q.Identifier
 	}
 	return s.submit(q, fx)
+}
+
+// templated reports whether shapes are known for a part of the identifier.
+func templated(t *catalog.Table) bool {
+	return slices.ContainsFunc(shapes().Types[t.Type], func(x shape) bool { return slices.Contains(t.Identifier, x.pointer) })
 }
 
 func seedOf(q *request, desired map[string]any) string {
