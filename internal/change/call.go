@@ -117,7 +117,7 @@ func (w *work) parts() end {
 	}
 	ops := w.c.operations()
 	for part, op := range ops {
-		w.part, w.op, w.last = part, op, part == len(ops)-1
+		w.part, w.op, w.last, w.tries = part, op, part == len(ops)-1, 0
 		past := w.pastPart()
 		if past.outcome == Done {
 			if op == cloudcontrol.OpCreate {

@@ -53,6 +53,9 @@ func (w *work) identifierOf(e cloudcontrol.Event) string {
 // compose gives the identifier that a model will have, where the caller chooses
 // all parts of it.
 func (r *rules) compose(model map[string]any) (string, bool) {
+	if len(r.identifier) == 0 {
+		return "", false
+	}
 	parts := make([]string, 0, len(r.identifier))
 	for _, p := range r.identifier {
 		v, ok := lookup(model, p)

@@ -2,9 +2,11 @@ package change
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
+	"unicode/utf8"
 )
 
 // An Operation is one operation of a JSON Patch (RFC 6902). Paths are relative
@@ -32,6 +34,9 @@ func ParsePatch(text []byte) ([]Operation, error) {
 	var raw []struct {
 		Op, Path, From *string
 		Value          json.RawMessage
+	}
+	if !utf8.Valid(text) {
+		return nil, errors.New("patch document: not UTF-8")
 	}
 	v, err := parse(text)
 	if err != nil {

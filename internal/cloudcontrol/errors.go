@@ -130,6 +130,21 @@ func codeOf(err error) string {
 	return cleanCode(api.ErrorCode())
 }
 
+// NewError gives the error of a call that ended with a code, as callers see it:
+// the service's own, or one of those that say that no answer came (NoAnswer,
+// TimedOut, ConnectionLost, MalformedAnswer). It is for who stands in for a
+// Client.
+func NewError(op, code, message string) *Error {
+	e := &Error{Op: op, Code: code, Message: message, kind: kinds[cleanCode(code)]}
+	switch {
+	case code == "NoAnswer" || code == "TimedOut" || code == "ConnectionLost" || code == "MalformedAnswer":
+		e.kind = ErrUnreachable
+	case refusals[cleanCode(code)]:
+		e.kind = ErrInvalid
+	}
+	return e
+}
+
 // translate turns an SDK error into an *Error. Codes decide, never statuses.
 func translate(err error, call Error) error {
 	call.Err = err
