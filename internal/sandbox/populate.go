@@ -4,7 +4,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
 )
@@ -26,7 +25,7 @@ func (s *store) populated(t *catalog.Table) []*resource {
 		r.identify(t)
 		ids[r.id] = true
 	}
-	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	now := epochStart
 	for try := 0; len(out) < s.populate && try < 20*s.populate; try++ {
 		given := s.givenTo(t, account, region, len(out))
 		model, ok := modelOf(t, rootOf(t), account, kept, len(out)%2 == 0, try, given)
