@@ -45,6 +45,13 @@ func (s *store) typesLocked() []string {
 			out = append(out, name)
 		}
 	}
+	if s.populate > 0 {
+		for _, e := range s.catalog.Entries("") {
+			if e.Creatable && s.byType[e.Type] == nil && s.raw[e.Type] == nil {
+				out = append(out, e.Type)
+			}
+		}
+	}
 	slices.Sort(out)
 	return out
 }

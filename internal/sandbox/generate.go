@@ -38,6 +38,9 @@ const (
 	maxOptional = 250
 )
 
+// epochStart is the time in what is made up without a clock.
+var epochStart = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // Model makes up a valid model of a type, as a caller would send it for a
 // create: nothing read-only. It is minimal, or has every property that the
 // schema lets stand beside the others. Seeds tell models of a type apart. False
@@ -47,7 +50,7 @@ func Model(t *catalog.Table, account, region string, full bool, seed int) (map[s
 }
 
 func modelOf(t *catalog.Table, root *rule, account, region string, full bool, seed int, given map[string]any) (map[string]any, bool) {
-	g := &generator{table: t, account: account, region: region, now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), full: full, given: given,
+	g := &generator{table: t, account: account, region: region, now: epochStart, full: full, given: given,
 		rand: dice("model", t.Type, account, region, strconv.Itoa(seed), strconv.FormatBool(full)), skip: forbidden(t, root), left: maxOptional}
 	v, ok := g.value(root, "", "", 0)
 	o, _ := v.(map[string]any)

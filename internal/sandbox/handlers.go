@@ -297,7 +297,7 @@ func checkModel(t *catalog.Table, c caller, model map[string]any) *fault {
 	missing := func(p string) *fault {
 		return bad("InvalidRequestException", fmt.Sprintf("Missing or invalid ResourceModel property in %s list handler request input.Required property: (#: required key [%s] not found)", t.Type, p[1:]))
 	}
-	has := func(p string) bool { return len(valuesAt(model, p)) > 0 }
+	has := func(p string) bool { return present(model, strings.Split(p[1:], "/")) }
 	for _, p := range t.ListInput.Required {
 		if !has(p) {
 			return missing(p)

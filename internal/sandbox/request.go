@@ -393,6 +393,9 @@ func (s *store) taken(t *catalog.Table, q *request) bool {
 // forget drops the requests that are too old to be asked for.
 func (l *ledger) forget(now int64) {
 	old := func(q *request) bool { return now-q.Started >= int64(recordLife) }
+	if len(l.order) == 0 || !old(l.order[0]) {
+		return
+	}
 	l.order = slices.DeleteFunc(l.order, func(q *request) bool {
 		if !old(q) {
 			return false

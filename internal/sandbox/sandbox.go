@@ -42,6 +42,9 @@ type Options struct {
 	Lists map[string]ListKind
 	// PageSize is that of every list; 0: by type.
 	PageSize int
+	// Populate puts so many made-up resources into every type, beside the
+	// world's. They are made when a type is first asked for.
+	Populate int
 
 	Work     Work     // how asynchronous operations run
 	Reads    Reads    // how what is read differs from what was written
@@ -83,7 +86,7 @@ func New(o Options) *Sandbox {
 	if o.World == nil {
 		o.World = DemoWorld()
 	}
-	s.store = newStore(s.catalog, o.World)
+	s.store = newStore(s.catalog, o.World, o.Populate)
 	s.store.state = o.State
 	return s
 }

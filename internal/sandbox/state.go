@@ -323,12 +323,15 @@ func (s *store) write(clock func() time.Time, do func(now int64) *fault) *fault 
 	now := clock().UnixNano()
 	s.settle(now)
 	f := do(now)
-	if f == nil && s.state != nil && s.state.records > minRecords && s.state.records > 4*(len(s.changed)+len(s.ledger.order)) {
+	if f != nil || s.state == nil || s.state.records <= minRecords {
+		return f
+	}
+	if s.ledger.forget(now); s.state.records > 4*(len(s.changed)+len(s.ledger.order)) {
 		if err := s.state.replace(s.snapshot(now)); err != nil {
 			return broken(err)
 		}
 	}
-	return f
+	return nil
 }
 
 // minRecords is how long a state may get before it is written anew.
@@ -431,8 +434,12 @@ func (s *store) snapshot(now int64) []record {
 		}
 		out = append(out, rec)
 	}
-	s.ledger.forget(now)
 	for _, q := range s.ledger.order {
+		if q.Settled { // its model is in the world, or no more
+			done := *q
+			done.Model = nil
+			q = &done
+		}
 		out = append(out, record{Request: q})
 	}
 	return out

@@ -49,6 +49,9 @@ type store struct {
 	// changed are the resources that differ from the world's.
 	changed map[resourceKey]bool
 	state   *State // nil: nothing is kept
+
+	populate int             // how many resources of every type there are beside the world's
+	making   map[string]bool // types whose resources are being made
 }
 
 // A resourceKey names a resource of a store.
@@ -77,8 +80,8 @@ type resource struct {
 	text []byte
 }
 
-func newStore(c *catalog.Catalog, w *World) *store {
-	s := &store{catalog: c, world: w}
+func newStore(c *catalog.Catalog, w *World, populate int) *store {
+	s := &store{catalog: c, world: w, populate: populate, making: map[string]bool{}}
 	s.reset()
 	return s
 }
@@ -109,7 +112,7 @@ func (s *store) shelfLocked(t *catalog.Table) *shelf {
 		return sh
 	}
 	sh := &shelf{table: t, byPlace: map[string][]*resource{}}
-	for _, r := range s.raw[t.Type] {
+	for _, r := range slices.Concat(s.raw[t.Type], s.populated(t)) {
 		r.identify(t)
 		key := place(r.account, r.region)
 		sh.byPlace[key] = append(sh.byPlace[key], r)
@@ -117,7 +120,9 @@ func (s *store) shelfLocked(t *catalog.Table) *shelf {
 	for _, rs := range sh.byPlace {
 		sort.SliceStable(rs, func(i, j int) bool { return rs[i].id < rs[j].id })
 	}
-	s.byType[t.Type] = sh
+	if !s.making[t.Type] {
+		s.byType[t.Type] = sh
+	}
 	return sh
 }
 

@@ -48,7 +48,8 @@ func matching(p *pattern, least, most int, r *rand.Rand) (string, bool) {
 		return "", false
 	}
 	for try := range 60 {
-		w := textWriter{rand: r, more: try % 12 * max(least, 8) / 8, max: most}
+		// Some freedom first, so that two texts are seldom the same, then less.
+		w := textWriter{rand: r, more: (12 - try%13) * max(min(least, 1000), 8) / 8, max: min(most, max(least, 200))}
 		if !w.write(tree) {
 			return "", false
 		}
@@ -106,7 +107,10 @@ func (w *textWriter) write(e *syntax.Regexp) bool {
 }
 
 func (w *textWriter) repeat(e *syntax.Regexp, least, most int) bool {
-	n := least + w.rand.IntN(w.more+1)
+	n := least
+	if w.more > 0 {
+		n += 1 + w.rand.IntN(w.more)
+	}
 	if most >= 0 && n > most {
 		n = most
 	}
