@@ -25,7 +25,7 @@ var allowed = map[string][]string{
 	"fetch":        {"plan", "catalog", "cloudcontrol"},
 	"engine":       {"catalog", "sqlerr"},
 	"change":       {"catalog", "cloudcontrol", "sqlerr"},
-	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine"},
+	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine", "change"},
 	"render":       {"engine"},
 	"docgen":       {"catalog"},
 	"sandbox":      {"catalog"},

@@ -93,6 +93,25 @@ func New(o Options) *Fetcher {
 	return f
 }
 
+// Admit waits for a turn to call a service in an account and region, beside
+// what runs fetch there. The turn is given back with release, which is told
+// whether the service had enough.
+func (f *Fetcher) Admit(ctx context.Context, account, region, service string) (release func(throttled bool), err error) {
+	l := f.limits.of(target{account, region, service})
+	if err := l.enter(ctx, true); err != nil {
+		return nil, err
+	}
+	if err := f.limits.all.Acquire(ctx, 1); err != nil {
+		l.give()
+		return nil, err
+	}
+	began := time.Now()
+	return func(throttled bool) {
+		f.limits.all.Release(1)
+		l.leave(throttled, began)
+	}, nil
+}
+
 // A Request is what one Run is asked.
 type Request struct {
 	Scans []*plan.Scan

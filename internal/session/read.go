@@ -241,7 +241,7 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 			return text, err
 		}
 	}
-	if err := s.fetch(ctx, c, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders, nil); err != nil {
 		return text, err
 	}
 	wide, err := s.widePaths(ctx, p)
