@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"path"
 	"reflect"
 	"regexp"
@@ -146,7 +147,9 @@ func readJSONFaults(text []byte, f *FaultsFile) (lines []int, err error) {
 	case errors.As(err, &syntax):
 		return nil, fmt.Errorf("line %d: %w", lineAt(text, int(min(syntax.Offset, int64(len(text))))), err)
 	case errors.As(err, &kind):
-		return nil, fmt.Errorf("line %d: field %s: %s is not %s", lineAt(text, int(min(kind.Offset, int64(len(text))))), kind.Field, kind.Value, kind.Type)
+		return nil, fmt.Errorf("line %d: field %s: %s is not %s", lineAt(text, int(min(kind.Offset, int64(len(text))))), strings.TrimPrefix(kind.Field, "Faults."), kind.Value, kind.Type)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return nil, fmt.Errorf("line %d: the file ends too early", lineAt(text, len(text)))
 	case err != nil:
 		message := strings.TrimPrefix(err.Error(), "json: ")
 		if name, ok := strings.CutPrefix(message, "unknown field "); ok {
