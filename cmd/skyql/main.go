@@ -35,6 +35,7 @@ type streams struct {
 const (
 	exitDone        = 0
 	exitError       = 1
+	exitChanges     = 2 // --plan: there are changes
 	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
 )
@@ -58,6 +59,8 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitInterrupted
 	case errors.Is(err, errMissing):
 		return exitMissing
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.Is(err, errShown):
 	default:
 		var e *sqlerr.Error
