@@ -19,10 +19,27 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// interruptible is a context that the first interrupt ends. The second one ends
+// the wait for changes that are under way, the third one the program.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		close(interrupts())
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel() }
 }
 
 // streams are a program's own.
@@ -97,7 +114,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s))
+	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root
 }
 

@@ -153,15 +153,22 @@ func (q *query) check() error {
 	if !slices.Contains([]string{"auto", "json", "off"}, q.showProgress) {
 		return sqlerr.New(sqlerr.InvalidParameter, "no progress %q", q.showProgress).WithHint("--progress auto|json|off")
 	}
-	q.params = map[string]string{}
-	for _, p := range q.given {
+	var err error
+	q.params, err = parameters(q.given)
+	return err
+}
+
+// parameters reads name=value.
+func parameters(given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range given {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
-			return sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
+			return nil, sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
 		}
-		q.params[name] = value
+		out[name] = value
 	}
-	return nil
+	return out, nil
 }
 
 func noFormat(name string) error {

@@ -267,6 +267,9 @@ const recentlyMade = 15 * time.Minute
 
 // Histories are the change sets in the journal, the oldest first.
 func (s *Session) Histories() ([]*change.History, error) {
+	if s.options.Changes.StateDir == "" {
+		return nil, nil
+	}
 	return change.ReadJournal(s.options.Changes.StateDir)
 }
 

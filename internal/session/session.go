@@ -194,8 +194,8 @@ func (s *Session) notify(format string, args ...any) {
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	switch st.Verb {
 	case syntax.Read:
-		if !s.missingTable && strings.Contains(strings.ToLower(st.Text), "skyql.") {
-			if err := s.makeMissing(ctx, nil); err != nil {
+		if strings.Contains(strings.ToLower(st.Text), "skyql.") {
+			if err := s.makeOwn(ctx); err != nil {
 				return nil, err
 			}
 		}

@@ -129,12 +129,15 @@ func (w *writing) run(ctx context.Context, want *pending) ([]*wanted, error) {
 	if err := w.homes(ctx); err != nil {
 		return nil, err
 	}
-	if desired, ok, err := w.stackQL(ctx, want); ok || err != nil {
-		return desired, err
-	}
 	w.copy = w.db.Begin()
 	defer w.copy.Close()
-	text, err := w.fill(ctx)
+	switch patch, desired := w.documents(); {
+	case patch >= 0:
+		return w.patched(ctx, want)
+	case desired >= 0:
+		return w.desired(ctx, desired, want)
+	}
+	text, err := w.fill(ctx, true)
 	if err == nil {
 		err = w.onlyOne(ctx, text)
 	}
@@ -202,6 +205,10 @@ func (w *writing) edits() ([]syntax.Edit, error) {
 	if w.w.Returning.Some() { // asked for afterwards, of what AWS has then
 		out = append(out, syntax.Edit{Pos: w.w.ReturningClause.Pos, End: w.w.ReturningClause.End})
 	}
+	if w.st.Word == "REPLACE" { // StackQL's word
+		t := w.st.Tokens[0]
+		out = append(out, syntax.Edit{Pos: t.Pos, End: t.End, Text: "UPDATE"})
+	}
 	if w.w.Word == "INSERT" {
 		name := fmt.Sprintf("aws.%s.%s", engine.Quote(w.table.Service), engine.Quote(w.table.Plural))
 		out = append(out, syntax.Edit{Pos: w.st.Target[0].Pos, End: w.st.Target[len(w.st.Target)-1].End, Text: name})
@@ -236,13 +243,6 @@ func (w *writing) edits() ([]syntax.Edit, error) {
 	}
 	return out, nil
 }
-
-// desired and patched are the columns by which StackQL's statements give whole
-// documents.
-const (
-	desiredState  = "data__DesiredState"
-	patchDocument = "data__PatchDocument"
-)
 
 // column finds a column that a statement sets, and writes it as DuckDB must
 // read it.
@@ -308,8 +308,9 @@ func (w *writing) homes(ctx context.Context) error {
 	return nil
 }
 
-// fill fetches what the statement reads, anew, and all or nothing.
-func (w *writing) fill(ctx context.Context) (syntax.Rewritten, error) {
+// fill fetches what the statement reads, anew, and all or nothing. whole says
+// that the statement runs as it is: it is bound before the first call.
+func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error) {
 	text := w.plan.Text(nil)
 	loaders := map[*catalog.Table]*engine.Loader{}
 	for _, sc := range w.plan.Scans {
@@ -336,8 +337,10 @@ func (w *writing) fill(ctx context.Context) (syntax.Rewritten, error) {
 			return text, err
 		}
 	}
-	if err := w.db.Bind(ctx, text.Text); err != nil {
-		return text, err
+	if whole {
+		if err := w.db.Bind(ctx, text.Text); err != nil {
+			return text, err
+		}
 	}
 	if err := w.planReturning(ctx); err != nil {
 		return text, err
@@ -557,9 +560,4 @@ func (w *writing) planReturning(ctx context.Context) error {
 	}
 	_, err = w.db.Describe(ctx, p.Text(nil).Text, w.options.Params)
 	return back(err)
-}
-
-// stackQL runs the forms that give a whole document instead of columns.
-func (w *writing) stackQL(ctx context.Context, want *pending) ([]*wanted, bool, error) {
-	return nil, false, nil
 }

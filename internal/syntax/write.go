@@ -91,7 +91,8 @@ func (s Statement) Clauses() (w Clauses, ok bool) {
 	switch s.Word {
 	case "INSERT":
 		ok = c.insert(&w)
-	case "UPDATE":
+	case "UPDATE", "REPLACE": // REPLACE t SET … is StackQL's
+		w.Word = "UPDATE"
 		ok = c.update(&w)
 	case "DELETE":
 		ok = c.delete(&w)
