@@ -3,7 +3,6 @@ package session
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"strings"
 
 	"github.com/skyql/skyql/internal/change"
@@ -53,8 +52,8 @@ func (w *writing) patched(ctx context.Context, want *pending) ([]*wanted, error)
 	if w.w.Condition.Some() {
 		query += " WHERE " + text.Part(w.w.Condition)
 	}
-	rows, ok, err := w.db.Texts(ctx, query, w.options.Params, maxKeys)
-	if err != nil || !ok {
+	rows, err := w.texts(ctx, query)
+	if err != nil {
 		return nil, err
 	}
 	var out []*wanted
@@ -68,6 +67,19 @@ func (w *writing) patched(ctx context.Context, want *pending) ([]*wanted, error)
 	}
 	w.cover(len(out), want)
 	return out, nil
+}
+
+// texts runs a query that was made of parts of the statement: where in it an
+// error stands says nothing to the user.
+func (w *writing) texts(ctx context.Context, query string) ([][]string, error) {
+	rows, ok, err := w.db.Texts(ctx, query, w.options.Params, maxKeys)
+	if e, is := asError[*sqlerr.Error](err); is {
+		e.Statement, e.Position = "", 0
+	}
+	if err == nil && !ok {
+		err = sqlerr.New(sqlerr.ProgramLimitExceeded, "more than %d rows", maxKeys)
+	}
+	return rows, err
 }
 
 func (w *writing) patchOne(key rowKey, text string, want *pending) (*wanted, error) {
@@ -121,12 +133,9 @@ func (w *writing) desired(ctx context.Context, at int, want *pending) ([]*wanted
 		return nil, w.here(err, text, w.st, w.plan)
 	}
 	query := text.Part(w.w.With) + "SELECT " + strings.Join(casts, ", ") + " FROM (" + text.Part(w.w.Source) + "\n) AS skyql_rows(" + strings.Join(names, ", ") + ")"
-	rows, ok, err := w.db.Texts(ctx, query, w.options.Params, maxKeys)
+	rows, err := w.texts(ctx, query)
 	if err != nil {
 		return nil, err
-	}
-	if !ok {
-		return nil, errors.New("too many rows")
 	}
 	var out []*wanted
 	for _, r := range rows {

@@ -210,8 +210,7 @@ func (w *writing) edits() ([]syntax.Edit, error) {
 		out = append(out, syntax.Edit{Pos: t.Pos, End: t.End, Text: "UPDATE"})
 	}
 	if w.w.Word == "INSERT" {
-		name := fmt.Sprintf("aws.%s.%s", engine.Quote(w.table.Service), engine.Quote(w.table.Plural))
-		out = append(out, syntax.Edit{Pos: w.st.Target[0].Pos, End: w.st.Target[len(w.st.Target)-1].End, Text: name})
+		out = append(out, syntax.Edit{Pos: w.st.Target[0].Pos, End: w.st.Target[len(w.st.Target)-1].End, Text: w.name()})
 	}
 	column := func(parts []syntax.Part, insert bool) error {
 		e, err := w.column(parts, insert)
@@ -242,6 +241,11 @@ func (w *writing) edits() ([]syntax.Edit, error) {
 		}
 	}
 	return out, nil
+}
+
+// name is the table's in the copy.
+func (w *writing) name() string {
+	return fmt.Sprintf("aws.%s.%s", engine.Quote(w.table.Service), engine.Quote(w.table.Plural))
 }
 
 // column finds a column that a statement sets, and writes it as DuckDB must
@@ -537,7 +541,7 @@ func (w *writing) actions() bool {
 // planReturning plans the query of RETURNING, so that what is wrong with it is
 // said before anything is changed.
 func (w *writing) planReturning(ctx context.Context) error {
-	q := w.w.Returned(w.st.Text)
+	q := w.w.Returned(w.st.Text, w.name())
 	if q == nil {
 		return nil
 	}

@@ -463,12 +463,12 @@ func (c *Composed) values(set []Assignment) *Composed {
 }
 
 // Returned is the query that RETURNING asks of the rows that a write made,
-// changed or took away, nil without RETURNING.
-func (w Clauses) Returned(text string) *Composed {
+// changed or took away, which are in a table; nil without RETURNING.
+func (w Clauses) Returned(text, table string) *Composed {
 	if !w.Returning.Some() {
 		return nil
 	}
-	return (&Composed{from: text}).add("SELECT ").copy(w.Returning).add(" FROM ").copy(w.Table)
+	return (&Composed{from: text}).add("SELECT ").copy(w.Returning).add(" FROM " + table + " AS " + w.Alias)
 }
 
 // Several is the query that gives the rows of the target that an UPDATE … FROM

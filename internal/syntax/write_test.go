@@ -87,7 +87,7 @@ func FuzzClauses(f *testing.F) {
 				continue
 			}
 			_ = fmt.Sprint(w.Reading(st.Text).Text, w.Several(func(s Span) string { return st.Text[s.Pos:s.End] }))
-			if r := w.Returned(st.Text); r != nil {
+			if r := w.Returned(st.Text, "t"); r != nil {
 				_ = r.Text
 			}
 		}
