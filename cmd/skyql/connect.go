@@ -122,8 +122,12 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 	}
 	stop := func() {}
 	if c.sandbox {
-		box := sandbox.NewServer(sandbox.Options{})
+		box := sandbox.NewServer(sandbox.Options{Catalog: o.Catalog, State: sandbox.OpenState(sandboxState(), demoWorld)})
 		stop = box.Close
+		if err := box.Load(); err != nil {
+			stop()
+			return nil, nil, badState(err, "skyql sandbox reset")
+		}
 		o.Cloud = cloudcontrol.Options{Endpoint: box.URL, Static: sandboxKeys, Region: sandboxRegion(), RoleName: firstOf(c.role, "sandbox")}
 	}
 	sess, err = session.New(ctx, o)
@@ -142,7 +146,7 @@ func writeNotice(s streams, text string) {
 
 // sandboxRegion is the environment's region if it is one of the sandbox's.
 func sandboxRegion() string {
-	for _, r := range sandbox.DemoWorld().Regions {
+	for _, r := range sandbox.DemoRegions() {
 		if r == firstOf(env("AWS_REGION"), env("AWS_DEFAULT_REGION")) {
 			return r
 		}
@@ -157,6 +161,26 @@ func firstOf(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// demoWorld is what the states of sandboxes call the demo world.
+const demoWorld = "demo"
+
+// sandboxState is the file in which --sandbox keeps its world.
+func sandboxState() string { return filepath.Join(stateDir(), "sandbox", "world.log") }
+
+func badState(err error, reset string) error {
+	return sqlerr.New("58030", "the sandbox's world can't be read").WithDetail("%v", err).WithHint("%s", reset)
+}
+
+// stateDir is skyql's folder for what is to last.
+func stateDir() string {
+	return folder("SKYQL_STATE_DIR", "XDG_STATE_HOME", func() (string, error) {
+		if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
+			return filepath.Join(home, ".local", "state"), nil
+		}
+		return os.UserConfigDir()
+	})
 }
 
 // cacheDir is skyql's folder for what can be made again.

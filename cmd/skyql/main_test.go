@@ -32,7 +32,7 @@ func cloud(url, dir string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=dummy", "AWS_REGION=us-east-1",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
-		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "HOME=" + dir,
+		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "SKYQL_STATE_DIR=" + filepath.Join(dir, "state"), "HOME=" + dir,
 	}
 }
 
@@ -182,6 +182,7 @@ func TestRun(t *testing.T) {
 	check(1, "", "is not the name of a table", "docs", "x")
 	check(1, "", "not a whole zip", "catalog", "update", "--from", os.DevNull)
 	check(1, "", "can't be negative", "sandbox", "--latency", "-1s")
+	check(1, "", "no such file", "sandbox", "--faults", "/nonexistent")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var e bytes.Buffer
