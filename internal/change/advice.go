@@ -49,7 +49,7 @@ func Advice(code string, op cloudcontrol.Operation) string {
 	case "ResourceConflict":
 		return "something else is at work on the resource, or it is in use: let that end, then run the statement again"
 	case "Throttling":
-		return "the service takes fewer requests than it was sent: run the statement again later, or with less at once (SET max_parallel_changes)"
+		return "the service takes fewer requests than it was sent: run the statement again later, or with less at once"
 	case "ServiceInternalError":
 		return "the service had a fault of its own: SELECT the resource, then run the statement again"
 	case "ServiceTimeout":

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ type work struct {
 	last    bool      // no other part follows
 	tries   int
 	request string
+	secrets []string // of the resource, the longest first; nil: not looked for yet
 }
 
 // An end is how a part of a change ended.
@@ -335,16 +337,28 @@ func (r *run) own(name string) bool {
 	return true
 }
 
-// scrubbed takes the change's own secrets out of a message: handlers like to
-// repeat what they refuse.
+// scrubbed takes the resource's secrets, old and new, out of a message: handlers
+// like to repeat what they refuse.
 func (w *work) scrubbed(text string) string {
-	for _, at := range w.c.secretsSent() {
-		v, _ := lookup(w.c.after, at)
-		each(v, at, func(_ []string, v any) {
-			if s, ok := v.(string); ok && len(s) >= 3 && s != Sensitive {
-				text = strings.ReplaceAll(text, s, Sensitive)
+	if text == "" {
+		return ""
+	}
+	if w.secrets == nil {
+		w.secrets = []string{}
+		for _, model := range []map[string]any{w.c.before, w.c.after} {
+			for _, at := range w.c.rules.secrets(model) {
+				v, _ := lookup(model, at)
+				each(v, at, func(_ []string, v any) {
+					if s, ok := v.(string); ok && len(s) >= 3 && s != Sensitive {
+						w.secrets = append(w.secrets, s)
+					}
+				})
 			}
-		})
+		}
+		slices.SortFunc(w.secrets, func(a, b string) int { return len(b) - len(a) })
+	}
+	for _, s := range w.secrets {
+		text = strings.ReplaceAll(text, s, Sensitive)
 	}
 	return text
 }

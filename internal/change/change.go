@@ -3,7 +3,6 @@ package change
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -139,7 +138,8 @@ func (c *Change) label() string {
 	case c.Known():
 		return c.Identifier
 	}
-	return ""
+	id, _ := c.rules.compose(c.after)
+	return id
 }
 
 // A Set is all changes of one statement or transaction, in an order in which
@@ -204,6 +204,8 @@ func read(i int, in Intent, o Options) (*Change, Problems) {
 	before, after := k.parsed("before", in.Before), k.parsed("after", in.After)
 	if in.Patch != nil {
 		after = k.patched(before)
+	} else {
+		k.tidy(in.Table.Root, after)
 	}
 	if len(k.problems) > 0 {
 		return nil, k.problems
@@ -309,15 +311,13 @@ func (r *rules) creatable(model map[string]any) map[string]any {
 
 func (r *rules) taggedAt(at []string) bool { return comparison{rules: r}.tagged(at) }
 
-// name finds what people call a resource: its name, else its Name tag.
+// name finds what people call a resource: its name, else a name that is part of
+// its identifier, else its Name tag.
 func (r *rules) name(model map[string]any) string {
-	resource := r.table.Type[strings.LastIndex(r.table.Type, "::")+2:]
-	for _, k := range []string{"Name", resource + "Name", strings.TrimPrefix(resource, "DB") + "Name", "Username", "UserName", "DisplayName", "FriendlyName", "Title"} {
-		if s, ok := model[k].(string); ok && s != "" {
-			return s
-		}
+	if s := r.givenName(model); s != "" {
+		return s
 	}
-	for _, p := range append(slices.Clone(r.identifier), []string{"Tags", "Name"}) {
+	for _, p := range r.identifier {
 		if len(p) == 1 && strings.HasSuffix(p[0], "Name") {
 			if s, ok := model[p[0]].(string); ok && s != "" {
 				return s
@@ -337,6 +337,22 @@ func (r *rules) name(model map[string]any) string {
 				s, _ := e.(map[string]any)["Value"].(string)
 				return s
 			}
+		}
+	}
+	return ""
+}
+
+// givenName finds the name that a resource itself was given: Name, or what its
+// type's name ends with, such as GroupName of a SecurityGroup.
+func (r *rules) givenName(model map[string]any) string {
+	resource := r.resource()
+	for _, p := range r.table.Root.Properties {
+		stem, ok := strings.CutSuffix(folded(p.Name), "name")
+		if !ok || !strings.HasSuffix(resource, stem) && stem != "user" && stem != "display" && stem != "friendly" {
+			continue
+		}
+		if s, ok := model[p.Name].(string); ok && s != "" {
+			return s
 		}
 	}
 	return ""

@@ -259,9 +259,7 @@ func (c *Change) drift(d cloudcontrol.Document) string {
 		}
 		return ""
 	}
-	before, _ := c.rules.masked(c.before)
-	masked, _ := c.rules.masked(now)
-	return c.wholeDrift(before, masked, now)
+	return c.wholeDrift(now)
 }
 
 func (c *Change) driftAt(at []string, was, is any, now map[string]any) string {
@@ -283,7 +281,10 @@ func (c *Change) known(v any) bool {
 	return out
 }
 
-func (c *Change) wholeDrift(before, masked, now map[string]any) string {
+// wholeDrift compares everything but what AWS alone writes.
+func (c *Change) wholeDrift(now map[string]any) string {
+	before, _ := c.rules.masked(c.before)
+	masked, _ := c.rules.masked(now)
 	for _, k := range sortedKeys(union(before, masked)) {
 		if c.rules.readOnly.covers([]string{k}) {
 			continue

@@ -171,7 +171,7 @@ func (x *referents) add(i int, c *Change, model map[string]any) {
 	if c.Known() {
 		put(c.Identifier)
 	}
-	put(c.rules.name(model))
+	put(c.rules.givenName(model))
 	for _, p := range slices.Concat(c.rules.identifier, c.rules.readOnly) {
 		if !c.rules.ownName(p) {
 			continue
@@ -189,7 +189,7 @@ func (r *rules) ownName(at []string) bool {
 	case "arn", "id", "url", "identifier", "name":
 		return len(at) == 1
 	default:
-		return len(r.identifier) == 1 && r.identifier.covers(at) || len(at) == 1 && strings.Contains(last, r.resource())
+		return len(r.identifier) == 1 && r.identifier.covers(at) && r.readOnly.covers(at) || len(at) == 1 && strings.Contains(last, r.resource())
 	}
 }
 
@@ -213,8 +213,8 @@ func (x *referents) referred(c *Change, model map[string]any) map[int]bool {
 	var walk func(at []string, v any)
 	walk = func(at []string, v any) {
 		s, ok := v.(string)
-		if !ok || s == "" {
-			return
+		if !ok || s == "" || c.rules.ownName(at) {
+			return // a resource's own name refers to nothing
 		}
 		if strings.HasPrefix(s, "{") {
 			if o, err := parse([]byte(s)); err == nil {
@@ -280,9 +280,6 @@ func (r *rules) namesType(at []string, c *Change) bool {
 			}
 		}
 	}
-	if r.table.Type == c.Table.Type && len(at) == 1 {
-		return false // its own name, which another instance's user may have too
-	}
 	for i := len(at) - 1; i >= 0; i-- {
 		if strings.Trim(at[i], "0123456789") != "" {
 			return strings.Contains(folded(at[i]), c.rules.resource())
@@ -296,7 +293,7 @@ func (r *rules) namesType(at []string, c *Change) bool {
 func (x *referents) sameAs(c *Change) map[int]bool {
 	out := map[int]bool{}
 	for i, d := range x.of {
-		if d.Table.Type == c.Table.Type && d.reachable(c) && (c.Known() && c.Identifier == d.Identifier || c.Name != "" && c.Name == d.Name) {
+		if d.Table.Type == c.Table.Type && d.reachable(c) && (c.Known() && c.Identifier == d.Identifier || c.label() != "" && c.label() == d.label()) {
 			out[i] = true
 		}
 	}

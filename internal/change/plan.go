@@ -1,6 +1,7 @@
 package change
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -8,6 +9,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/skyql/skyql/internal/cloudcontrol"
 )
 
 // Counts are the numbers of changes by kind.
@@ -58,34 +61,64 @@ func (n Counts) String() string {
 func (s *Set) Permissions() []string {
 	own, theirs := map[string]bool{}, map[string]bool{}
 	for _, c := range s.Changes {
-		t := c.Table
 		own["cloudformation:GetResource"], own["cloudformation:GetResourceRequestStatus"] = true, true
-		handlers := map[string][]string{}
-		if t.Read != nil {
-			handlers[""] = t.Read.Permissions
+		for _, op := range c.operations() {
+			own["cloudformation:"+calls[op]] = true
+			c.handler(op).collect(theirs)
 		}
-		if (c.Action == Create || c.Action == Replace) && t.Create != nil {
-			handlers["CreateResource"] = t.Create.Permissions
-		}
-		if c.Action == Update && t.Update != nil {
-			handlers["UpdateResource"] = t.Update.Permissions
-		}
-		if (c.Action == Delete || c.Action == Replace) && t.Delete != nil {
-			handlers["DeleteResource"] = t.Delete.Permissions
-		}
-		for op, list := range handlers {
-			if op != "" {
-				own["cloudformation:"+op] = true
-			}
-			for _, p := range list {
-				theirs[p] = true
-			}
-		}
+		c.handler("").collect(theirs)
 	}
-	return slices.Concat(slices.Sorted(maps.Keys(own)), slices.Sorted(maps.Keys(theirs)))
+	return slices.Concat(sorted(own), sorted(theirs))
 }
 
-// Where names the place: endpoint, account, profile.
+var calls = map[cloudcontrol.Operation]string{cloudcontrol.OpCreate: "CreateResource", cloudcontrol.OpUpdate: "UpdateResource", cloudcontrol.OpDelete: "DeleteResource"}
+
+// writePermissions are those that changing needs beyond reading.
+func (s *Set) writePermissions() []string {
+	writes, reads := map[string]bool{}, map[string]bool{}
+	for _, c := range s.Changes {
+		c.handler("").collect(reads)
+		for _, op := range c.operations() {
+			c.handler(op).collect(writes)
+		}
+	}
+	maps.DeleteFunc(writes, func(p string, _ bool) bool { return reads[p] })
+	return sorted(writes)
+}
+
+// handler gives the type's handler of an operation, the reading one for "". It
+// may be nil.
+func (c *Change) handler(op cloudcontrol.Operation) permissions {
+	h := c.Table.Read
+	switch op {
+	case cloudcontrol.OpCreate:
+		h = c.Table.Create
+	case cloudcontrol.OpUpdate:
+		h = c.Table.Update
+	case cloudcontrol.OpDelete:
+		h = c.Table.Delete
+	}
+	if h == nil {
+		return nil
+	}
+	return h.Permissions
+}
+
+type permissions []string
+
+func (p permissions) collect(into map[string]bool) {
+	for _, x := range p {
+		into[x] = true
+	}
+}
+
+func sorted(set map[string]bool) []string {
+	return slices.SortedFunc(maps.Keys(set), func(a, b string) int {
+		return cmp.Or(strings.Compare(strings.ToLower(a), strings.ToLower(b)), strings.Compare(a, b))
+	})
+}
+
+// String names the place: endpoint, account, profile.
 func (p Place) String() string {
 	out := []string{"AWS"}
 	switch {
@@ -148,7 +181,7 @@ func (s *Set) WriteText(w io.Writer) error {
 		b.WriteByte('\n')
 	}
 	b.WriteString(s.Counts().String())
-	if theirs := slices.DeleteFunc(s.Permissions(), func(p string) bool { return strings.HasPrefix(p, "cloudformation:") }); len(theirs) > 0 {
+	if theirs := s.writePermissions(); len(theirs) > 0 {
 		b.WriteString(" · needs " + strings.Join(theirs[:min(len(theirs), maxPermissions)], ", "))
 		if n := len(theirs) - maxPermissions; n > 0 {
 			fmt.Fprintf(&b, " and %d more", n)
@@ -213,13 +246,13 @@ func (p printer) change(c *Change) {
 
 // shownIdentifier shortens the middle of an ARN, which the name says already.
 func (c *Change) shownIdentifier() string {
+	id := c.Identifier
 	if !c.Known() {
-		if c.Action == Create {
+		var chosen bool
+		if id, chosen = c.rules.compose(c.after); !chosen {
 			return "(known after apply)"
 		}
-		return ""
 	}
-	id := c.Identifier
 	if id == c.Name {
 		return ""
 	}

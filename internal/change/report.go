@@ -95,7 +95,7 @@ func roundTime(d time.Duration) string {
 	case d < 50*time.Millisecond:
 		return ""
 	case d < time.Minute:
-		return fmt.Sprintf("%.1f s", d.Seconds())
+		return strings.TrimSuffix(fmt.Sprintf("%.1f", d.Seconds()), ".0") + " s"
 	}
 	return fmt.Sprintf("%d min %d s", int(d.Minutes()), int(d.Seconds())%60)
 }

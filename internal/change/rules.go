@@ -139,6 +139,25 @@ func (r *rules) node(at []string) *catalog.Node {
 	return n
 }
 
+// tidy leaves out members that are null, where the schema names members: what
+// SQL can't leave out it sets to NULL. Free JSON stays as it is.
+func (r *rules) tidy(n *catalog.Node, v any) {
+	switch v := v.(type) {
+	case map[string]any:
+		for k, x := range v {
+			if c := r.child(n, k); x == nil && c != nil {
+				delete(v, k)
+			} else if x != nil && c != nil {
+				r.tidy(c, x)
+			}
+		}
+	case []any:
+		for _, x := range v {
+			r.tidy(r.items(n), x)
+		}
+	}
+}
+
 // path names a place as SQL does: the column, then members as AWS spells them.
 func (r *rules) path(at []string) string {
 	var b strings.Builder

@@ -120,11 +120,10 @@ func pointer(steps []string) string {
 // steps reads a pointer. The leading slash may be missing, as in the example
 // of AWS's manual.
 func steps(p string) []string {
-	p = strings.TrimPrefix(p, "/")
 	if p == "" {
 		return nil
 	}
-	out := strings.Split(p, "/")
+	out := strings.Split(strings.TrimPrefix(p, "/"), "/")
 	for i, s := range out {
 		out[i] = strings.ReplaceAll(strings.ReplaceAll(s, "~1", "/"), "~0", "~")
 	}

@@ -79,5 +79,9 @@ func (c *Change) verify(ctx context.Context, clouds Clouds) (string, error) {
 	case c.Action == Create:
 		return "is there already", nil
 	}
-	return c.drift(d), nil
+	now, err := parseModel(d.Properties)
+	if err != nil {
+		return "", err
+	}
+	return c.wholeDrift(now), nil
 }
