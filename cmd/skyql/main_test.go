@@ -71,6 +71,17 @@ func TestScript(t *testing.T) {
 					ts.Fatalf("%v, want exit status %s", err, args[0])
 				}
 			},
+			// plan FILE compares what was said of a plan with a file, but for times,
+			// the day, and the service's address.
+			"plan": func(ts *testscript.TestScript, neg bool, args []string) {
+				got := ts.ReadFile("stderr")
+				for _, r := range []struct{ pattern, by string }{{`http://127\.0\.0\.1:[0-9]+`, "ENDPOINT"}, {` in [0-9.]+ s\b`, ""}, {`\b20[0-9]{6}-`, "DAY-"}} {
+					got = regexp.MustCompile(r.pattern).ReplaceAllString(got, r.by)
+				}
+				if d := cmp.Diff(ts.ReadFile(args[0]), got); d != "" {
+					ts.Fatalf("%s is not what was said (-file +now)\n%s", args[0], d)
+				}
+			},
 			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
 				s := ts.Value("sandbox").(*sandbox.Server)
 				got, log := s.Calls(), s.Log()

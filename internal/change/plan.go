@@ -358,25 +358,45 @@ func pairs(path string, old, now []any) [][2]string {
 }
 
 func arrow(old, now json.RawMessage) string {
-	return brief(old) + " → " + brief(now)
+	a, b := oneLine(old), oneLine(now)
+	if len(a) <= mostShown && len(b) <= mostShown {
+		return a + " → " + b
+	}
+	from := 0 // what long values have in common at their start says nothing
+	for i := 0; i < min(len(a), len(b)) && a[i] == b[i]; i++ {
+		if strings.IndexByte("/:,{[ ", a[i]) >= 0 {
+			from = i
+		}
+	}
+	head := ""
+	if from > 0 {
+		head = "…"
+	}
+	return head + cutText(a[from:], mostShown) + " → " + head + cutText(b[from:], mostShown)
 }
 
-// brief gives a value for one line: text without quotes, unless it would be
-// mistaken for something else.
-func brief(v json.RawMessage) string {
+// mostShown is how much of a value stands on a line, in runes.
+const mostShown = 100
+
+// brief gives a value for one line, cut if it is long.
+func brief(v json.RawMessage) string { return cutText(oneLine(v), mostShown) }
+
+// oneLine gives a value as text without quotes, unless it would be mistaken for
+// something else.
+func oneLine(v json.RawMessage) string {
 	if v == nil {
 		return "(absent)"
 	}
 	x, err := parse(v)
 	s, ok := x.(string)
 	if err != nil || !ok {
-		return cutText(string(v), 100)
+		return string(v)
 	}
 	plain := strings.ReplaceAll(s, "\n", "⏎")
 	if s == "" || strings.TrimSpace(s) != s || isNumber(s) || s == "true" || s == "false" || s == "null" || s == "(absent)" || strings.ContainsAny(s[:1], `"[{`) {
-		return cutText(string(v), 100)
+		return string(v)
 	}
-	return cutText(plain, 100)
+	return plain
 }
 
 // planJSON is the form for programs. Secrets are masked.
