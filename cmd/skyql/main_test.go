@@ -17,6 +17,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/sandbox"
 )
 
@@ -69,6 +70,16 @@ func TestScript(t *testing.T) {
 				var exit *exec.ExitError
 				if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
 					ts.Fatalf("%v, want exit status %s", err, args[0])
+				}
+			},
+			// undo-last takes the newest change set back.
+			"undo-last": func(ts *testscript.TestScript, neg bool, args []string) {
+				sets, err := change.ReadJournal(filepath.Join(ts.Getenv("SKYQL_STATE_DIR"), "journal"))
+				if err != nil || len(sets) == 0 {
+					ts.Fatalf("%d change sets, %v", len(sets), err)
+				}
+				if err := ts.Exec("skyql", "undo", "--yes", sets[len(sets)-1].ID); err != nil {
+					ts.Fatalf("%v", err)
 				}
 			},
 			// plan FILE compares what was said of a plan with a file, but for times,

@@ -55,8 +55,12 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 		return nil, err
 	}
 	if s.tx != nil {
+		if len(s.tx.order) == 0 {
+			s.notify("%d planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it", len(changed))
+		} else {
+			s.notify("%d planned", len(changed))
+		}
 		s.tx = want
-		s.notify("%d planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it", len(changed))
 		return w.returned(ctx, wantedRows(changed))
 	}
 	now, err := s.carryOut(ctx, want, w.w.Returning.Some())
