@@ -43,9 +43,10 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 	if sandbox {
 		dir = filepath.Join(stateDir(), "sandbox", "journal")
 	}
+	a.plan = a.plan || a.planFile != ""
 	r := &reporter{s: s, format: a.planFormat}
 	a.told = r
-	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan || a.planFile != "", NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt()}
+	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt()}
 	if a.planFile != "" {
 		c.Show = func(set *change.Set) {
 			r.show(set)

@@ -65,9 +65,45 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 	}
 	now, err := s.carryOut(ctx, want, w.w.Returning.Some())
 	if err != nil {
-		return nil, err
+		return nil, w.pointed(err)
 	}
 	return w.returned(ctx, now)
+}
+
+// pointed puts a caret under the value, or the column, of the first problem that
+// the statement shows.
+func (w *writing) pointed(err error) error {
+	var problems change.Problems
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || !errors.As(err, &problems) {
+		return err
+	}
+	for _, p := range problems.Errors() {
+		if at := w.shows(p.Column); at >= 0 {
+			e.At(w.st.Text, at)
+			break
+		}
+	}
+	return err
+}
+
+// shows gives the place where the statement sets a column, -1 for none.
+func (w *writing) shows(column string) int {
+	is := func(name string) bool {
+		i, ok := w.table.Column(name)
+		return ok && w.table.Columns[i].Name == column
+	}
+	for _, a := range w.w.Set {
+		if len(a.Columns) == 1 && is(a.Columns[0][0].Text) && a.Value.Some() {
+			return a.Value.Pos
+		}
+	}
+	for _, c := range w.w.Columns {
+		if is(c.Text) {
+			return c.Pos
+		}
+	}
+	return -1
 }
 
 // cut takes the statement apart, and refuses the forms that would only seem to
