@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -199,4 +201,57 @@ func child(ctx context.Context, t *testing.T, url, dir string, args ...string) *
 	cmd.Args[0] = bin
 	cmd.Env = append(append(os.Environ(), cloud(url, dir)...), "SKYQL_STATE_DIR="+filepath.Join(dir, "state"))
 	return cmd
+}
+
+// An interrupt ends a statement in the middle of ten thousand reads: no call is
+// made after that, and the exit status says so.
+func TestInterrupted(t *testing.T) {
+	t.Parallel()
+	const n = 10_000
+	w := &sandbox.World{Accounts: []sandbox.Account{{ID: "111122223333", Name: "a"}}, Regions: []string{"us-east-1"}}
+	for i := range n {
+		w.Add("111122223333", "us-east-1", "AWS::SQS::Queue", map[string]any{"QueueUrl": fmt.Sprintf("https://q/%05d", i), "QueueName": fmt.Sprintf("q%05d", i)})
+	}
+	i := &interrupter{Sandbox: sandbox.New(sandbox.Options{World: w, Latency: 5 * time.Millisecond}), at: 1000}
+	srv := httptest.NewServer(i)
+	defer srv.Close()
+	cmd := child(t.Context(), t, srv.URL, t.TempDir(), "query", "SELECT count(queue_name) FROM aws.sqs.queues")
+	var out, errs strings.Builder
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	i.mu.Lock()
+	err := cmd.Start()
+	i.client = cmd.Process
+	i.mu.Unlock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = cmd.Wait()
+	var exit *exec.ExitError
+	if !errors.As(err, &exit) || exit.ExitCode() != exitInterrupted || out.String() != "" {
+		t.Errorf("%v, out %q, err %q", err, out.String(), errs.String())
+	}
+	calls := i.Calls()["GetResource"]
+	srv.Close() // waits for what is still being answered
+	if after := i.Calls()["GetResource"]; calls < 500 || calls > n/2 || after-calls > 64 {
+		t.Errorf("%d calls, %d when all was over", calls, after)
+	}
+}
+
+// An interrupter is a sandbox that interrupts its client at one of its calls.
+type interrupter struct {
+	*sandbox.Sandbox
+	at int
+
+	mu     sync.Mutex
+	client *os.Process
+	calls  int
+}
+
+func (i *interrupter) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+	i.mu.Lock()
+	if i.calls++; i.calls == i.at {
+		i.client.Signal(os.Interrupt)
+	}
+	i.mu.Unlock()
+	i.Sandbox.ServeHTTP(w, q)
 }
