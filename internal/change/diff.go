@@ -50,18 +50,18 @@ func (d *differ) objects(at []string, old, new map[string]any) {
 			continue
 		}
 		step := extend(at, k)
-		o, n := old[k], d.values(d.child(n, k), step, new[k], old[k], new)
+		o, v := old[k], d.member(n, step, new, old)
 		switch {
 		case d.leftAlone(step, new[k]):
 		case d.writeOnly.covers(step):
 			if new[k] != nil { // nothing to compare with: what is given is sent
 				d.found = append(d.found, diff{step, nil, new[k]})
 			}
-		case bothObjects(o, new[k]) && (n == different || d.writeOnly.below(step)):
+		case bothObjects(o, new[k]) && (v == different || d.writeOnly.below(step)):
 			d.objects(step, o.(map[string]any), new[k].(map[string]any))
-		case n == unknown:
+		case v == unknown:
 			d.unknown = append(d.unknown, step)
-		case n == different:
+		case v == different:
 			d.found = append(d.found, diff{step, o, new[k]})
 		}
 	}

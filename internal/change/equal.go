@@ -140,7 +140,7 @@ func (c comparison) members(n *catalog.Node, at []string, want, have map[string]
 		if c.tagged(at) && isSystemTag(k) {
 			return
 		}
-		out = max(out, c.values(c.child(n, k), extend(at, k), want[k], have[k], want))
+		out = max(out, c.member(n, extend(at, k), want, have))
 	}
 	for k := range want {
 		step(k)
@@ -151,6 +151,32 @@ func (c comparison) members(n *catalog.Node, at []string, want, have map[string]
 		}
 	}
 	return out
+}
+
+// member compares the last step of a path in two objects.
+func (c comparison) member(parent *catalog.Node, at []string, want, have map[string]any) verdict {
+	k := at[len(at)-1]
+	w, h := want[k], have[k]
+	v := c.values(c.child(parent, k), at, w, h, want)
+	if v == same && (w == nil) != (h == nil) && !c.readOnly.covers(at) && !(c.subset && (w == nil || c.writeOnly.covers(at))) && c.presence(parent, k, w, h) {
+		return different
+	}
+	return v
+}
+
+// presence reports whether an empty value and none are two things: what is
+// required has to be there, and an object may stand for a choice.
+func (c comparison) presence(parent *catalog.Node, name string, want, have any) bool {
+	parent = c.table.Resolve(parent)
+	if parent == nil || !isEmpty(want) || !isEmpty(have) {
+		return false
+	}
+	if slices.Contains(parent.Required, name) {
+		return true
+	}
+	_, w := want.(map[string]any)
+	_, h := have.(map[string]any)
+	return (w || h) && (len(parent.OneOf)+len(parent.AnyOf) > 0 || parent.MinProps != nil || parent.MaxProps != nil)
 }
 
 // tagged reports whether a path is the type's tag property.

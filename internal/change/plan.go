@@ -277,13 +277,13 @@ func (c *Change) lines() [][2]string {
 			out = append(out, [2]string{d.Path, brief(d.New)})
 			continue
 		}
-		out = append(out, c.rules.elements(c.diffs[i], d)...)
+		out = append(out, c.rules.listLines(c.diffs[i], d)...)
 	}
 	return out
 }
 
-// elements shows a list that changes by its elements, where that says more.
-func (r *rules) elements(d diff, shown Difference) [][2]string {
+// listLines shows a list that changes by its elements, where that says more.
+func (r *rules) listLines(d diff, shown Difference) [][2]string {
 	old, ok := d.old.([]any)
 	now, too := d.new.([]any)
 	if d.old == nil && len(d.at) > 0 {

@@ -21,12 +21,53 @@ type rules struct {
 // A pattern is a list of pointers, "*" standing for any element or key.
 type pattern [][]string
 
-func patternOf(pointers []string) pattern {
+// patternOf reads pointers. Some leave out the star of an array's elements.
+func (r *rules) patternOf(pointers []string) pattern {
 	var out pattern
 	for _, p := range pointers {
-		out = append(out, steps(p))
+		var at []string
+		n := r.table.Root
+		for _, s := range steps(p) {
+			if items := r.items(n); items != nil && s != "*" {
+				at, n = append(at, "*"), items
+			}
+			at = append(at, s)
+			if s == "*" {
+				n = r.elements(n)
+			} else {
+				n = r.child(n, s)
+			}
+		}
+		out = append(out, at)
 	}
 	return out
+}
+
+// elements is the schema of what a star stands for: elements, or a map's
+// values.
+func (r *rules) elements(n *catalog.Node) *catalog.Node {
+	if items := r.items(n); items != nil {
+		return items
+	}
+	if n = r.table.Resolve(n); n != nil && len(n.PatternProperties) > 0 {
+		return r.table.Resolve(n.PatternProperties[0].Node)
+	}
+	return nil
+}
+
+// demanded reports whether what a pointer names below the top level is required
+// where it stands: then it has to be sent, read-only or not.
+func (r *rules) demanded(at []string) bool {
+	n := r.table.Root
+	for _, s := range at[:len(at)-1] {
+		if s == "*" {
+			n = r.elements(n)
+		} else {
+			n = r.child(n, s)
+		}
+	}
+	n = r.table.Resolve(n)
+	return len(at) > 1 && n != nil && slices.Contains(n.Required, at[len(at)-1])
 }
 
 // A transform is a propertyTransform: what a read makes of a value sent.
@@ -36,7 +77,10 @@ type transform struct {
 }
 
 func rulesOf(t *catalog.Table) *rules {
-	r := &rules{table: t, readOnly: patternOf(t.ReadOnly), writeOnly: patternOf(t.WriteOnly), createOnly: patternOf(t.CreateOnly), identifier: patternOf(t.Identifier)}
+	r := &rules{table: t}
+	r.readOnly, r.writeOnly = r.patternOf(t.ReadOnly), r.patternOf(t.WriteOnly)
+	r.createOnly, r.identifier = r.patternOf(t.CreateOnly), r.patternOf(t.Identifier)
+	r.readOnly = slices.DeleteFunc(r.readOnly, func(at []string) bool { return len(at) == 0 || r.demanded(at) })
 	// What is both can never be sent, so it counts as read-only.
 	r.writeOnly = slices.DeleteFunc(r.writeOnly, r.readOnly.covers)
 	for p, e := range t.PropertyTransform {

@@ -145,6 +145,11 @@ func (a *assignment) defaults() {
 // names makes up what the caller may choose and didn't.
 func (a *assignment) names() {
 	want := slices.Clone(a.table.Identifier)
+	for _, name := range []string{"/" + a.table.Type[strings.LastIndexByte(a.table.Type, ':')+1:] + "Name", "/Name"} {
+		if slices.Contains(a.table.CreateOnly, name) {
+			want = append(want, name)
+		}
+	}
 	for _, x := range shapes().Types[a.table.Type] {
 		for _, m := range hole.FindAllStringSubmatch(x.text, -1) {
 			if m[1] >= "A" && m[1] < "a" {

@@ -56,6 +56,7 @@ type Rule struct {
 	AtOnce         *bool     `toml:"at_once" json:"at_once"`
 	RetryAfter     *Duration `toml:"retry_after" json:"retry_after"`
 	LateIdentifier *bool     `toml:"late_identifier" json:"late_identifier"`
+	Early          *bool     `toml:"early" json:"early"`
 
 	Reorder     *bool `toml:"reorder" json:"reorder"`
 	Defaults    *bool `toml:"inject_defaults" json:"inject_defaults"`
@@ -186,6 +187,7 @@ func (r *Rule) affect(fx *effects, rule int) {
 	set(&fx.Polls, r.Polls)
 	set(&fx.AtOnce, r.AtOnce)
 	set(&fx.LateIdentifier, r.LateIdentifier)
+	set(&fx.Early, r.Early)
 	set(&fx.Reorder, r.Reorder)
 	set(&fx.Defaults, r.Defaults)
 	set(&fx.EmptyArrays, r.EmptyArrays)

@@ -43,9 +43,15 @@ func TestFaults(t *testing.T) {
 	check(`region = "eu-*"; error = "ThrottlingException"`, get, whole)
 	check(`error = "ThrottlingException"`, get, "400 ThrottlingException: ")
 	check(`type = "AWS::Logs::*"; identifier = "my-*"; error = "AccessDeniedException"; message = "no"`, get, "400 AccessDeniedException: no")
-	check(`error = "HandlerInternalFailureException"`, get, "500 HandlerInternalFailureException: AWS::Logs::LogGroup Handler returned status FAILED: null (HandlerErrorCode: HandlerInternalFailure, RequestToken: *)")
+	check(`error = "HandlerInternalFailureException"`, get, "500 HandlerInternalFailureException: AWS::Logs::LogGroup Handler returned status FAILED: null (HandlerErrorCode: InternalFailure, RequestToken: *)")
 	check(`status = 503`, get, "503 : invalid character '<' looking for beginning of value: <html><body><h1>Service Unavailable</h1></body></html>\n")
 	check(`operation = "CreateResource"; region = "us-*"; error = "UnsupportedActionException"; message = "not here"`, create, "400 UnsupportedActionException: not here")
+	check(`type = "AWS::Logs::*"; operation = "GetResourceRequestStatus"; error = "ThrottlingException"`, create, "400 ThrottlingException: ")
+	check(`error = "ConcurrentOperationException"`, create, "400 ConcurrentOperationException: Refused by a rule of the sandbox's faults")
+	check(`stuck = true; early = true`, func(s *script) {
+		create(s)
+		s.last.ProgressEvent = event{Identifier: s.get(logGroup, "a")[:5]}
+	}, `{"Log`)
 	for _, code := range handlerCodes {
 		check(fmt.Sprintf(`fail = %q; message = "why"`, code), create, "FAILED a "+code+" why")
 	}

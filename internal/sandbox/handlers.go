@@ -19,7 +19,13 @@ var (
 	typeName   = regexp.MustCompile(`^[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}$`)
 	identifier = regexp.MustCompile(`^.+$`)
 	tokenForm  = regexp.MustCompile(`^[-A-Za-z0-9+/=]{1,128}$`)
+
+	roleForm    = regexp.MustCompile(`^arn:.+:iam::[0-9]{12}:role/.+$`)
+	versionForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,128}$`)
 )
+
+// maxDocument is how long a desired state or a patch may be.
+const maxDocument = 262144
 
 func (s *Sandbox) operation(op string, c caller, in input, fx *effects) (any, *fault) {
 	if f := s.store.refresh(s.clock); f != nil {

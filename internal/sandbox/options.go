@@ -14,6 +14,9 @@ type Work struct {
 	RetryAfter time.Duration
 	// LateIdentifier leaves the identifier out of events before the end.
 	LateIdentifier bool
+	// Early lets the world change when the handler starts, not when it is done:
+	// what is being created can be read already.
+	Early bool
 }
 
 // Reads is how what handlers read differs from what was written. It holds for

@@ -65,16 +65,24 @@ func (s *store) givenTo(t *catalog.Table, account, region string, n int) map[str
 	if err != nil {
 		return out
 	}
-	rows := s.shelfLocked(parent).byPlace[place(account, regionOf(parent, caller{account: account, region: region}))]
-	if len(rows) == 0 {
+	var all []map[string]any // what each row gives that gives everything
+	for _, row := range s.shelfLocked(parent).byPlace[place(account, regionOf(parent, caller{account: account, region: region}))] {
+		gifts := map[string]any{}
+		for _, g := range in.Parents[i].Give {
+			if v := allAt(normal(row.properties), strings.Split(g.From[1:], "/")); len(v) > 0 {
+				gifts[g.To[1:]] = fitting(rootOf(t).props[g.To[1:]], v[0])
+			}
+		}
+		if len(gifts) == len(in.Parents[i].Give) {
+			all = append(all, gifts)
+		}
+	}
+	if len(all) == 0 {
 		return out
 	}
-	row := rows[n%len(rows)]
-	for _, g := range in.Parents[i].Give {
-		if v := allAt(normal(row.properties), strings.Split(g.From[1:], "/")); len(v) > 0 {
-			if f := fitting(rootOf(t).props[g.To[1:]], v[0]); f != nil {
-				out[g.To[1:]] = f
-			}
+	for k, v := range all[n%len(all)] {
+		if v != nil {
+			out[k] = v
 		}
 	}
 	return out

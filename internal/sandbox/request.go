@@ -83,13 +83,13 @@ func (q *request) ends() int64 {
 
 // acts is when a request changes the world, never for one that was stopped.
 func (q *request) acts() int64 {
-	if c := q.Cancel; c != nil && !c.Loses {
-		if c.Leaves && c.At >= q.Begins {
-			return c.At
-		}
-		return math.MaxInt64
-	}
-	if q.Stuck {
+	c := q.Cancel
+	switch {
+	case q.Work.Early && (c == nil || c.Loses || c.At >= q.Begins):
+		return q.Begins
+	case c != nil && !c.Loses && c.Leaves && c.At >= q.Begins:
+		return c.At
+	case c != nil && !c.Loses || q.Stuck:
 		return math.MaxInt64
 	}
 	return q.Due
@@ -148,7 +148,7 @@ func (q *request) event(now int64, tellEnd bool) event {
 		at = q.Begins
 	}
 	e := event{TypeName: q.Type, RequestToken: q.Token, Operation: q.Operation, OperationStatus: status, EventTime: epoch(at)}
-	made := status == "SUCCESS" || q.Half || q.Operation != "CREATE" || q.Cancel != nil && q.Cancel.Leaves
+	made := status == "SUCCESS" || q.Half || q.Operation != "CREATE" || q.Cancel != nil && (q.Cancel.Leaves || q.Work.Early)
 	if final(status) && (made || q.Chosen) || !final(status) && !q.Work.LateIdentifier {
 		e.Identifier = q.Identifier
 	}
@@ -255,7 +255,7 @@ func (s *store) settle(now int64) {
 	}
 	l.next = math.MaxInt64
 	l.open = slices.DeleteFunc(l.open, func(q *request) bool {
-		ended := q.ends() <= now && (q.Settled || q.acts() == math.MaxInt64)
+		ended := q.ends() <= now // it has acted by then, or never will
 		if q.ends() <= now && l.busy[q.resourceKey()] == q {
 			delete(l.busy, q.resourceKey())
 		}

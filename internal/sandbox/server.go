@@ -120,7 +120,7 @@ func (s *Sandbox) cloudControl(w http.ResponseWriter, r *http.Request, op string
 		f = in.decode(body)
 	}
 	call := Call{op, in.TypeName, in.Identifier, c.account, c.region}
-	fx := s.effects(call)
+	fx := s.effects(s.store.about(call, in.RequestToken))
 	if !fx.wait(r.Context()) {
 		return
 	}
@@ -163,16 +163,39 @@ func page(w http.ResponseWriter, status int) {
 	io.WriteString(w, "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>\n")
 }
 
-// refuse is the exception that a rule asks for.
+// refuse is the exception that a rule asks for. Those that come from handlers
+// are worded as such.
 func (fx *effects) refuse(in input) *fault {
 	f := bad(fx.error, fx.message)
 	if slices.Contains(serverFaults, fx.error) {
 		f.status = http.StatusInternalServerError
 	}
-	if f.message == "" && fx.error != "ThrottlingException" {
-		f.message = in.TypeName + " Handler returned status FAILED: null (HandlerErrorCode: " + strings.TrimSuffix(fx.error, "Exception") + ", RequestToken: " + uuid.NewString() + ")"
+	code := handlerCodeOf(fx.error)
+	switch {
+	case f.message != "" || fx.error == "ThrottlingException": // which comes without one
+	case code != "" && in.TypeName != "":
+		f.message = in.TypeName + " Handler returned status FAILED: null (HandlerErrorCode: " + code + ", RequestToken: " + uuid.NewString() + ")"
+	default:
+		f.message = "Refused by a rule of the sandbox's faults"
 	}
 	return f
+}
+
+// handlerCodeOf gives the handler error code behind an exception, "" for those
+// of the service's own.
+func handlerCodeOf(exception string) string {
+	switch exception {
+	case "ResourceNotFoundException":
+		return "NotFound"
+	case "HandlerInternalFailureException":
+		return "InternalFailure"
+	}
+	for _, code := range handlerCodes {
+		if code == exception || code+"Exception" == exception {
+			return code
+		}
+	}
+	return ""
 }
 
 // An input is the members of all requests together.

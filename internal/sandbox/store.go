@@ -313,7 +313,7 @@ func (r *resource) under(t *catalog.Table, pointers []string, model map[string]a
 	for _, p := range pointers {
 		given := valuesAt(model, p)
 		if len(given) == 0 {
-			if t.ListInput.DefaultParentOnly && !slices.ContainsFunc(valuesAt(r.properties, p), func(v string) bool { return sameName(v, "default") }) {
+			if t.ListInput.DefaultParentOnly && givesTo(t, p) && !slices.ContainsFunc(valuesAt(r.properties, p), func(v string) bool { return sameName(v, "default") }) {
 				return false
 			}
 			continue
@@ -327,6 +327,13 @@ func (r *resource) under(t *catalog.Table, pointers []string, model map[string]a
 		}
 	}
 	return true
+}
+
+// givesTo reports whether a pointer takes a value of a list parent.
+func givesTo(t *catalog.Table, pointer string) bool {
+	return slices.ContainsFunc(t.ListInput.Parents, func(p catalog.Parent) bool {
+		return slices.ContainsFunc(p.Give, func(g catalog.Gift) bool { return g.To == pointer })
+	})
 }
 
 // sameName compares names of one thing, which may be an ARN or its last part.

@@ -4,10 +4,13 @@ import (
 	"fmt"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/skyql/skyql/internal/catalog"
 )
 
 // A script is a series of calls and what came of each, as text: the operation,
@@ -133,6 +136,8 @@ func TestCreateInvalid(t *testing.T) {
 	s.create(logGroup, ``).want(invalidA + `1 validation error detected: Value null at 'desiredState' failed to satisfy constraint: Member must not be null`)
 	s.create("AWS::Route53::RecordSet", `{}`).want("400 UnsupportedActionException: Resource type AWS::Route53::RecordSet does not support CREATE action")
 	s.create("AWS::No::Such", `{}`).want("400 TypeNotFoundException: The type 'AWS::No::Such' cannot be found.")
+	s.create(logGroup, `{"LogGroupName":"`+strings.Repeat("x", maxDocument)+`"}`).want(invalidA + "1 validation error detected: Value at 'desiredState' failed to satisfy constraint: Member must have length less than or equal to 262144")
+	s.create(logGroup, `{}`, "RoleArn", "r").want(invalidA + "1 validation error detected: Value 'r' at 'roleArn' failed to satisfy constraint: Member must satisfy regular expression pattern: " + roleForm.String())
 	s.create(logGroup, `{}`, "ClientToken", "a b").want(invalidA + "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression pattern: " + tokenForm.String())
 
 	late := play(t, Options{Contract: Contract{SchemaFaultsLate: true}})
@@ -234,6 +239,76 @@ func TestReferences(t *testing.T) {
 	s.create("AWS::EKS::Cluster", `{"Name":"k","RoleArn":"arn:aws:iam::111122223333:role/r","ResourcesVpcConfig":{"SubnetIds":[]}}`).ended().want("SUCCESS k")
 	s.create("AWS::EKS::Nodegroup", fmt.Sprintf(node, "k")).ended().want("FAILED k/n InvalidRequest subnet-0123456789abcdef0 does not exist.")
 	s.create("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::999999999999:role/service","Code":{}}`).ended().want("SUCCESS f")
+}
+
+// The switches that no other test turns.
+func TestContract(t *testing.T) {
+	t.Parallel()
+	tried := 0
+	for _, e := range catalog.Embedded().Entries("") {
+		table, err := catalog.Embedded().Table(e.Type)
+		if err != nil {
+			t.Fatal(err)
+		}
+		i := slices.IndexFunc(table.ConditionalCreateOnly, func(p string) bool {
+			return !strings.Contains(p[1:], "/") && !slices.Contains(table.CreateOnly, p) && !slices.Contains(table.Root.Required, p[1:])
+		})
+		if i < 0 || table.Update == nil || len(table.WriteOnly) > 0 {
+			continue
+		}
+		at := table.ConditionalCreateOnly[i]
+		m, _ := Model(table, "111122223333", "us-east-1", false, 1)
+		other, _ := Model(table, "111122223333", "us-east-1", true, 1)
+		m[at[1:]] = other[at[1:]]
+		if rootOf(table).check(m) != nil || other[at[1:]] == nil {
+			continue
+		}
+		if delete(m, at[1:]); rootOf(table).check(m) != nil {
+			continue
+		}
+		tried++
+		for _, refused := range []bool{false, true} {
+			s := play(t, Options{Contract: Contract{ConditionalRefused: refused, NoDefaults: true}})
+			s.create(e.Type, string(encode(m))).ended()
+			id := s.last.ProgressEvent.Identifier
+			got := s.update(e.Type, id, string(encode([]any{map[string]any{"op": "add", "path": at, "value": other[at[1:]]}}))).ended().last.ProgressEvent
+			if refused && (got.ErrorCode != "NotUpdatable" || !strings.HasPrefix(got.StatusMessage, "conditionalCreateOnlyProperties [/properties"+at)) || !refused && got.OperationStatus != "SUCCESS" {
+				t.Errorf("%s: refused: %v: %s", e.Type, refused, s.last)
+			}
+		}
+	}
+	if tried < 10 {
+		t.Errorf("%d types", tried)
+	}
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t, Options{Work: Work{Delay: time.Minute}, Contract: Contract{CreatesOverlap: true, NoDefaults: true}})
+		s.create(logGroup, group("a"))
+		first := s.last
+		s.create(logGroup, `{"LogGroupName":"a","RetentionInDays":1}`).want("IN_PROGRESS a")
+		time.Sleep(time.Minute)
+		s.poll().want("FAILED a AlreadyExists Resource of type 'AWS::Logs::LogGroup' with identifier 'a' already exists.")
+		s.last = first
+		s.poll().want("SUCCESS a")
+		if got := s.get(logGroup, "a"); strings.Contains(got, "LogGroupClass") {
+			t.Errorf("defaults in %s", got)
+		}
+	})
+	synctest.Test(t, func(t *testing.T) {
+		s := play(t, Options{Work: Work{Pending: time.Second, Delay: time.Minute, Early: true}})
+		s.create(logGroup, group("a")).want("PENDING a")
+		if got := s.get(logGroup, "a"); got != "ResourceNotFoundException" {
+			t.Errorf("while it waits: %s", got)
+		}
+		time.Sleep(time.Second)
+		if got := s.get(logGroup, "a"); got == "ResourceNotFoundException" {
+			t.Error("it can't be read while it is made")
+		}
+		s.poll().want("IN_PROGRESS a")
+		s.cancel().poll().want("CANCEL_COMPLETE a")
+		if got := s.get(logGroup, "a"); got == "ResourceNotFoundException" {
+			t.Error("cancelled, it is gone")
+		}
+	})
 }
 
 // Time passes at the clock's pace and nothing runs meanwhile.
