@@ -38,12 +38,8 @@ type writing struct {
 // touch, whose rows that differ afterwards are what it wants. Outside a
 // transaction that is what happens then; inside one it waits for COMMIT.
 func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*engine.Rows, error) {
-	t, err := s.catalog.Table(e.Type)
+	w, err := s.writing(ctx, st, e, form)
 	if err != nil {
-		return nil, err
-	}
-	w := &writing{Session: s, st: st, table: t, form: form, docs: map[rowKey]document{}}
-	if err := w.cut(ctx); err != nil {
 		return nil, err
 	}
 	want := newPending()
@@ -68,6 +64,16 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 		return nil, w.pointed(err)
 	}
 	return w.returned(ctx, now)
+}
+
+// writing takes a statement apart that changes a cloud table.
+func (s *Session) writing(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*writing, error) {
+	t, err := s.catalog.Table(e.Type)
+	if err != nil {
+		return nil, err
+	}
+	w := &writing{Session: s, st: st, table: t, form: form, docs: map[rowKey]document{}}
+	return w, w.cut(ctx)
 }
 
 // pointed puts a caret under the value, or the column, of the first problem that
