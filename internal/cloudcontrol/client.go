@@ -26,6 +26,7 @@ import (
 	cc "github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options say how to reach AWS. The zero value is the SDK's default chain.
@@ -78,10 +79,10 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	client := httpClient(o)
 	if o.Static != nil {
 		// Nothing of the user's AWS configuration has a say where keys are given.
-		c.config = aws.Config{Region: o.Region, HTTPClient: client,
+		c.config = aws.Config{Region: o.Region, HTTPClient: client, Logger: sdkLog(o.Logger),
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLog(o.Logger))}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}
@@ -99,6 +100,15 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	}
 	c.identity = once(c.callerIdentity)
 	return c, nil
+}
+
+// sdkLog takes what the SDK would write to standard error.
+func sdkLog(l *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(c logging.Classification, format string, args ...any) {
+		if l != nil {
+			l.Debug("sdk", "level", string(c), "text", fmt.Sprintf(format, args...))
+		}
+	})
 }
 
 func httpClient(o Options) *awshttp.BuildableClient {

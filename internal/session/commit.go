@@ -305,10 +305,19 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 				continue
 			}
 			report, err := a.Recover(ctx, h, set, at)
-			if report != nil {
-				reports = append(reports, report)
+			if report == nil {
+				all = errors.Join(all, err)
+				continue
 			}
-			all = errors.Join(all, s.finished(report, err))
+			reports = append(reports, report)
+			finished := s.finished(report, err)
+			if n := report.Count(change.Skipped); n > 0 {
+				s.notify("%d of change set %s were never sent: skyql apply %s goes on with them, skyql changes drop %s forgets them", n, h.ID, h.ID, h.ID)
+				if err == nil && report.Count(change.Done)+n == len(report.Results) {
+					finished = nil // finding out was all that was asked
+				}
+			}
+			all = errors.Join(all, finished)
 		}
 		return nil, all
 	})
