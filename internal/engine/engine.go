@@ -45,7 +45,10 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	e := &DB{}
 	dsn := "?disabled_optimizers=" + disabled
 	if o.TempDir != "" {
-		// Only the name is chosen here; DuckDB makes the folder if it spills.
+		// DuckDB makes the folder itself if it spills, but not what it is in.
+		if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
+			return nil, fmt.Errorf("folder for what DuckDB spills: %w", err)
+		}
 		e.tmp = fmt.Sprintf("%s/duckdb-%d-%p", o.TempDir, os.Getpid(), e)
 		dsn += "&temp_directory=" + e.tmp
 	}
