@@ -26,6 +26,7 @@ var allowed = map[string][]string{
 	"engine":       {"catalog", "sqlerr"},
 	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine"},
 	"render":       {"engine"},
+	"shell":        {"session", "engine", "sqlerr", "render", "catalog", "syntax"}, // syntax: where an input ends, and what may stand at the cursor
 	"docgen":       {"catalog"},
 	"sandbox":      {"catalog"},
 }
@@ -36,6 +37,7 @@ var only = map[string]string{
 	"github.com/aws/aws-sdk-go-v2":    "cloudcontrol",
 	"github.com/aws/smithy-go":        "cloudcontrol",
 	"github.com/jedib0t/go-pretty/v6": "render",
+	"github.com/reeflective/readline": "shell",
 }
 
 func packages(t *testing.T) []string {

@@ -34,6 +34,8 @@ type connection struct {
 	progress          func(fetch.Stats)
 	params            map[string]string
 	format            string // of the environment or the configuration file
+	fresh             string // cache where nobody says, "" for none
+	notify            func(string)
 	counted           int    // calls of statements that are done
 }
 
@@ -68,8 +70,9 @@ func (c *connection) settings() (session.Settings, error) {
 	if c.maxCalls != 0 {
 		flags["max_calls"] = strconv.Itoa(c.maxCalls)
 	}
+	defaults := map[string]string{"cache": c.fresh}
 	for _, name := range session.SettingNames() {
-		for _, from := range []struct{ what, value string }{{configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
+		for _, from := range []struct{ what, value string }{{"", defaults[name]}, {configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
 			if from.value == "" {
 				continue
 			}
@@ -88,7 +91,7 @@ func (c *connection) settings() (session.Settings, error) {
 	}{{&c.role, "assume_role"}, {&c.externalID, "external_id"}, {&c.sessionName, "role_session_name"}, {&c.profile, "profile"}} {
 		*x.to = firstOf(*x.to, env("SKYQL_"+strings.ToUpper(x.name)), file[x.name])
 	}
-	c.format = firstOf(env("SKYQL_FORMAT"), file["format"])
+	c.format = firstOf(c.format, env("SKYQL_FORMAT"), file["format"])
 	return out, nil
 }
 
@@ -110,6 +113,9 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		Params:   c.params,
 		TempDir:  filepath.Join(cacheDir(), "tmp"),
 		Notify:   func(text string) { writeNotice(s, text) },
+	}
+	if c.notify != nil {
+		o.Notify = c.notify
 	}
 	if c.debug {
 		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))

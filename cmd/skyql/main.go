@@ -58,17 +58,13 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitMissing
 	case errors.Is(err, errShown):
 	default:
-		var e *sqlerr.Error
-		if errors.As(err, &e) {
-			fmt.Fprint(s.err, e.Format())
-		} else {
-			fmt.Fprintf(s.err, "error: %v\n", err)
-		}
+		fmt.Fprint(s.err, sqlerr.Show(err))
 	}
 	return exitError
 }
 
 func newRoot(s streams) *cobra.Command {
+	alone := &prompt{}
 	root := &cobra.Command{
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
@@ -78,7 +74,7 @@ func newRoot(s streams) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmd.Help()
+				return alone.alone(cmd, s)
 			}
 			e := sqlerr.New(sqlerr.InvalidParameter, "unknown command %q", args[0])
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -91,6 +87,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
+	alone.flags(root)
+	root.AddCommand(newShell(s), newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
 	return root
 }

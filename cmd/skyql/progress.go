@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skyql/skyql/internal/fetch"
+	"github.com/skyql/skyql/internal/render"
 )
 
 // A progress shows on standard error how far fetching is: on a terminal a line
@@ -91,24 +92,16 @@ func (p *progress) line(name string, now time.Time) string {
 	s := p.stats[name]
 	took := max(now.Sub(p.first[name]).Seconds(), 0.001)
 	calls := s.Lists + s.Gets
-	rows := thousands(s.Rows)
+	rows := render.Thousands(s.Rows)
 	if s.Expected > s.Rows {
-		rows += " of ~" + thousands(s.Expected)
+		rows += " of ~" + render.Thousands(s.Expected)
 	}
-	text := fmt.Sprintf("%-28s %s rows   %s calls   %.0f/s", name, rows, thousands(calls), float64(calls)/took)
+	text := fmt.Sprintf("%-28s %s rows   %s calls   %.0f/s", name, rows, render.Thousands(calls), float64(calls)/took)
 	if s.Throttled > 0 {
-		text += fmt.Sprintf("   %s throttled", thousands(s.Throttled))
+		text += fmt.Sprintf("   %s throttled", render.Thousands(s.Throttled))
 	}
 	if left := s.Expected - s.Rows; left > 0 && s.Rows > 0 {
 		text += fmt.Sprintf("   ~%.0f s left", float64(left)*took/float64(s.Rows))
-	}
-	return text
-}
-
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
 	}
 	return text
 }

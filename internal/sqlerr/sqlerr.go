@@ -94,6 +94,15 @@ func From(err error) *Error {
 	return &Error{Code: Internal, Message: err.Error(), Err: err}
 }
 
+// Show writes any error the way a terminal shows it.
+func Show(err error) string {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Format()
+	}
+	return fmt.Sprintf("error: %v\n", err)
+}
+
 // Format writes the error the way a terminal shows it: message and code, the
 // line with a caret, detail, hint. It ends with a line feed.
 func (e *Error) Format() string {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/shell"
+)
+
+// A prompt is the flags of skyql shell, and of skyql alone.
+type prompt struct {
+	connection
+	quiet bool
+}
+
+func newShell(s streams) *cobra.Command {
+	p := &prompt{}
+	cmd := &cobra.Command{
+		Use:   "shell",
+		Short: "Type SQL statements, with history and completion",
+		Long:  "Type SQL statements, with history and completion. Without a terminal, statements and meta commands are read from standard input.",
+		Args:  cobra.NoArgs,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context(), s) },
+	}
+	p.flags(cmd)
+	return cmd
+}
+
+func (p *prompt) flags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	p.register(f)
+	f.StringVar(&p.format, "format", "", "output mode to begin with (default duckbox on a terminal, else table)")
+	f.BoolVarP(&p.quiet, "quiet", "q", false, "no greeting, no progress, no counts")
+}
+
+// alone is skyql without a command: the shell on a terminal, query for what
+// comes by a pipe, help for nothing.
+func (p *prompt) alone(cmd *cobra.Command, s streams) error {
+	if onTerminal(s.in) {
+		return p.run(cmd.Context(), s)
+	}
+	text, err := io.ReadAll(s.in)
+	if err != nil {
+		return err
+	}
+	if strings.TrimSpace(string(text)) == "" {
+		return cmd.Help()
+	}
+	q := &query{connection: p.connection, quiet: p.quiet, showProgress: "auto"}
+	return q.run(cmd.Context(), []string{string(text)}, s)
+}
+
+func (p *prompt) run(ctx context.Context, s streams) error {
+	p.params = map[string]string{}
+	p.fresh = "60s"
+	bar := newProgress("auto", p.quiet, s.err)
+	if bar != nil {
+		p.progress = bar.note
+	}
+	var sh *shell.Shell
+	p.notify = func(text string) { sh.Notify(text) }
+	sess, stop, err := p.open(ctx, s)
+	if err != nil {
+		return err
+	}
+	defer func() { stop() }()
+	dumb := env("TERM") == "dumb" || !onTerminal(s.out) || !onTerminal(s.err)
+	sh = shell.New(shell.Options{
+		Session: sess, Sandbox: p.sandbox, Params: p.params, In: s.in, Out: s.out, Err: s.err, Format: p.format, Quiet: p.quiet,
+		Clear: bar.clear, StateDir: stateDir(), Plain: dumb, Color: !dumb && env("NO_COLOR") == "",
+		OpenSandbox: func(ctx context.Context) (*session.Session, error) {
+			in := p.connection
+			in.sandbox, in.endpoint = true, ""
+			sess, stopSandbox, err := in.open(ctx, s)
+			if err == nil {
+				before := stop
+				stop = func() { stopSandbox(); before() }
+			}
+			return sess, err
+		},
+	})
+	return sh.Run(ctx)
+}
+
+func onTerminal(stream any) bool {
+	f, ok := stream.(*os.File)
+	return ok && term.IsTerminal(int(f.Fd()))
+}
+
+// stateDir is skyql's folder for what can't be made again.
+func stateDir() string {
+	return folder("SKYQL_STATE_DIR", "XDG_STATE_HOME", func() (string, error) {
+		if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
+			return os.UserConfigDir()
+		}
+		dir, err := os.UserHomeDir()
+		return filepath.Join(dir, ".local", "state"), err
+	})
+}
