@@ -5,10 +5,14 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/reeflective/readline"
 	"github.com/reeflective/readline/inputrc"
+
+	"github.com/skyql/skyql/internal/render"
 )
 
 // An editor reads with line editing: Emacs or vi keys as the user's inputrc
@@ -17,6 +21,8 @@ type editor struct {
 	shell  *Shell
 	rl     *readline.Shell
 	prompt string
+	// rows is how many rows the input takes, row the one that the cursor is in.
+	rows, row int
 	asking bool
 	put    string
 	broken reader // in use since the editor failed
@@ -35,11 +41,13 @@ func newEditor(s *Shell) *editor {
 		return s.highlight(string(line))
 	}
 	rl.Completer = e.completions
+	rl.Hint.SetProvider(e.watched)
 	rl.History.Delete()
 	rl.History.Add("history", e)
 	for name, value := range map[string]any{
 		"completion-ignore-case": true, "multiline-column": false, "completion-query-items": 0, "history-size": 0,
 		"blink-matching-paren": false, "usage-hint-always": false, "menu-complete-display-prefix": true,
+		"cursor-position-probe": runtime.GOOS == "windows", // see watched
 	} {
 		rl.Config.Set(name, value)
 	}
@@ -50,19 +58,105 @@ func (e *editor) Close() {}
 
 func (e *editor) Put(text string) { e.put = text }
 
-// completions offers what may stand at the cursor.
+// completions offers what may stand at the cursor, as much of it as the screen
+// holds below the line.
 func (e *editor) completions(line []rune, cursor int) readline.Completions {
 	if e.asking {
 		return readline.Completions{}
 	}
 	prefix, found := e.shell.complete(string(line), len(string(line[:cursor])))
+	width, height := size(e.shell.o.Out)
+	found = menu(found, prefix, width, height-e.rows-4)
+	notes := map[string]int{} // by heading, how wide its names are
+	for _, c := range found {
+		if c.note != "" {
+			notes[c.tag] = max(notes[c.tag], render.Width(c.show()))
+		}
+	}
 	var out []readline.Completion
 	for _, c := range found {
-		out = append(out, readline.Completion{Value: c.text, Display: c.show(), Description: c.note, Tag: c.tag})
+		show := c.show()
+		if w := notes[c.tag]; w > 0 {
+			show += strings.Repeat(" ", max(0, w-render.Width(show))) + "  " + e.shell.out.dim(c.note)
+		}
+		out = append(out, readline.Completion{Value: c.text, Display: show, Tag: c.tag})
 	}
 	comps := readline.CompleteRaw(out).NoSort().NoSpace()
+	for tag := range notes {
+		comps = comps.DisplayList(tag)
+	}
 	comps.PREFIX = prefix
 	return comps
+}
+
+// watched is called before the line is drawn. The editor counts rows from where
+// the line begins and needs one below it: at the bottom of the screen there is
+// none, so room is made by scrolling. (The editor could ask the terminal where
+// the cursor is, but then waits for the answer at every key, and drops what is
+// typed meanwhile.)
+func (e *editor) watched(line []rune, cursor int) []rune {
+	width, _ := size(e.shell.o.Out)
+	rows := rowsOf(string(line), render.Width(e.prompt), width)
+	below := max(1, rows-e.row)
+	e.rows, e.row = rows, rowsOf(string(line[:min(cursor, len(line))]), render.Width(e.prompt), width)-1
+	fmt.Fprintf(e.shell.o.Out, "%s\x1b[%dA", strings.Repeat("\x1bD", below), below)
+	if e.asking || rows == 1 || complete(string(line)) || !strings.ContainsRune(string(line), '\n') {
+		return nil
+	}
+	return []rune(e.shell.out.dim("; and Enter run it, Ctrl-C drops it"))
+}
+
+// rowsOf is how many rows of a terminal a text takes whose lines are indented.
+func rowsOf(text string, indent, width int) int {
+	rows := 0
+	for line := range strings.SplitSeq(text, "\n") {
+		rows++
+		if width > 0 {
+			rows += (indent + render.Width(line)) / width
+		}
+	}
+	return rows
+}
+
+// menu cuts candidates to so many rows. What is left out is told at the end, by
+// an entry that changes nothing; if all go on alike, that is the one candidate.
+func menu(found []candidate, prefix string, width, rows int) []candidate {
+	widest, notes, tags := map[string]int{}, map[string]bool{}, 0
+	for _, c := range found {
+		if _, ok := widest[c.tag]; !ok {
+			tags++
+		}
+		widest[c.tag] = max(widest[c.tag], len(c.show()))
+		notes[c.tag] = notes[c.tag] || c.note != ""
+	}
+	rows = max(rows-tags, 3)
+	used, room := 0.0, float64(rows)
+	for i, c := range found {
+		if notes[c.tag] || width == 0 {
+			used++
+		} else {
+			used += 1 / float64(max(1, width/(widest[c.tag]+2)))
+		}
+		if used <= room-1 || i == len(found)-1 && used <= room {
+			continue
+		}
+		if p := commonPrefix(found); len(p) > len(prefix) && strings.EqualFold(p[:len(prefix)], prefix) {
+			return []candidate{{text: p}}
+		}
+		return append(slices.Clone(found[:i]), candidate{text: prefix, label: fmt.Sprintf("… %d more, type on", len(found)-i)})
+	}
+	return found
+}
+
+// commonPrefix is what all candidates begin with.
+func commonPrefix(found []candidate) string {
+	p := found[0].text
+	for _, c := range found[1:] {
+		for !strings.HasPrefix(c.text, p) {
+			p = p[:len(p)-1]
+		}
+	}
+	return p
 }
 
 func (e *editor) Ask(question string) (string, error) {
@@ -78,7 +172,7 @@ func (e *editor) Read(prompt string) (string, error) {
 		}
 		return e.broken.Read(prompt)
 	}
-	e.prompt = prompt
+	e.prompt, e.rows, e.row = prompt, 1, 0
 	if e.put != "" {
 		e.rl.Keys.Feed(false, []rune(strings.NewReplacer("\t", "    ", "\r", "").Replace(e.put))...)
 		e.put = ""
@@ -114,6 +208,7 @@ func (e *editor) end(l line) (string, error) {
 		fmt.Fprintln(e.shell.o.Out)
 		return "", io.EOF
 	case l.err != nil:
+		fmt.Fprint(e.shell.o.Out, "\r\n\x1b[J")
 		e.shell.show(l.err)
 		e.broken = newPlain(e.shell)
 		return "", errInterrupted

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // A history is what was typed, oldest first: this session's as it was, earlier
@@ -64,7 +65,7 @@ func openHistory(dir string) *history {
 	for sc.Scan() {
 		var r remembered
 		if json.Unmarshal(sc.Bytes(), &r) == nil && r.Input != "" {
-			h.lines = append(h.lines, r.Input)
+			h.lines = append(h.lines, printable(r.Input))
 		}
 	}
 	if len(h.lines) > 2*mostHistory {
@@ -90,7 +91,7 @@ func (h *history) cut() {
 // add keeps an input. One that begins with a blank is kept for the session
 // only, as other shells do.
 func (h *history) add(text string) {
-	input := strings.TrimSpace(text)
+	input := printable(strings.TrimSpace(text))
 	if input == "" || len(h.lines) > 0 && h.lines[len(h.lines)-1] == input {
 		return
 	}
@@ -110,4 +111,15 @@ func (h *history) add(text string) {
 	}
 	defer f.Close()
 	f.Write(b.Bytes())
+}
+
+// printable leaves out what would drive the terminal when the input is called
+// back.
+func printable(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsControl(r) && r != '\n' && r != '\t' {
+			return -1
+		}
+		return r
+	}, text)
 }

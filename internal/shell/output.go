@@ -114,7 +114,7 @@ func (o *output) show(f func(w io.Writer, width int) error) error {
 	if !o.interactive || o.pager == "" || o.pager == "cat" || height == 0 {
 		return f(o.out, width)
 	}
-	p := &paged{o: o, room: height - 2}
+	p := &paged{o: o, room: height - 1}
 	err := f(p, width)
 	if e := p.Close(); err == nil {
 		err = e
