@@ -19,6 +19,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/skyql/skyql/internal/render"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
@@ -140,9 +141,14 @@ func (s *Shell) show(err error) {
 	fmt.Fprint(s.o.Err, s.out.red(sqlerr.Show(err)))
 }
 
+// clear takes back the progress, and what was typed while it stood there: the
+// editor shows that again.
 func (s *Shell) clear() {
 	if s.o.Clear != nil {
 		s.o.Clear()
+	}
+	if s.out.interactive && !s.o.Plain {
+		fmt.Fprint(s.o.Err, "\r\x1b[K")
 	}
 }
 
@@ -247,10 +253,23 @@ func (s *Shell) result(ctx context.Context, r session.Result) error {
 	made := calls - s.counted
 	s.counted = calls
 	if r.Rows == nil {
+		s.done(made, r.Took)
 		return nil
 	}
 	start := time.Now()
 	return s.out.write(r.Rows, func() (int, time.Duration) { return made, r.Took + time.Since(start) })
+}
+
+// done tells somebody who types that a statement without rows is through.
+func (s *Shell) done(calls int, took time.Duration) {
+	if !s.out.interactive || s.o.Quiet {
+		return
+	}
+	text := "done"
+	if calls > 0 || took > time.Second/10 {
+		text = render.Tally(text, calls, took)
+	}
+	fmt.Fprintln(s.o.Err, s.out.dim(text))
 }
 
 // Notify shows what a user should know beside the rows.
