@@ -36,7 +36,7 @@ type connection struct {
 	format            string // of the environment or the configuration file
 	fresh             string // cache where nobody says, "" for none
 	notify            func(string)
-	counted           int    // calls of statements that are done
+	counted           int // calls of statements that are done
 }
 
 func (c *connection) register(f *pflag.FlagSet) {

@@ -23,6 +23,7 @@ type progress struct {
 	begun time.Time
 	drawn time.Time
 	lines int // on the terminal now
+	timer *time.Timer
 	order []string
 	stats map[string]fetch.Stats
 	first map[string]time.Time
@@ -33,6 +34,7 @@ type progress struct {
 const (
 	progressAfter = 400 * time.Millisecond
 	progressEvery = 150 * time.Millisecond
+	progressTick  = time.Second
 )
 
 func newProgress(mode string, quiet bool, out io.Writer) *progress {
@@ -57,11 +59,29 @@ func (p *progress) note(s fetch.Stats) {
 		p.first[name] = now
 	}
 	p.stats[name] = s
+	if !p.json && p.timer == nil {
+		p.timer = time.AfterFunc(progressAfter, p.tick)
+	}
 	if now.Sub(p.begun) < progressAfter || now.Sub(p.drawn) < progressEvery {
 		return
 	}
 	p.drawn = now
 	p.draw(now)
+}
+
+// tick draws while nothing is heard of a call: then most of all people want to
+// know where it stands.
+func (p *progress) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer == nil { // cleared meanwhile
+		return
+	}
+	if now := time.Now(); now.Sub(p.drawn) >= progressEvery {
+		p.drawn = now
+		p.draw(now)
+	}
+	p.timer.Reset(progressTick)
 }
 
 func (p *progress) draw(now time.Time) {
@@ -125,6 +145,10 @@ func (p *progress) clear() {
 		var b strings.Builder
 		p.wipe(&b)
 		io.WriteString(p.out, b.String())
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
 	}
 	p.begun, p.order = time.Time{}, nil
 	clear(p.stats)

@@ -23,9 +23,9 @@ type editor struct {
 	prompt string
 	// rows is how many rows the input takes, row the one that the cursor is in.
 	rows, row int
-	asking bool
-	put    string
-	broken reader // in use since the editor failed
+	asking    bool
+	put       string
+	broken    reader // in use since the editor failed
 }
 
 func newEditor(s *Shell) *editor {
@@ -51,7 +51,22 @@ func newEditor(s *Shell) *editor {
 	} {
 		rl.Config.Set(name, value)
 	}
+	e.bindInterrupt()
 	return e
+}
+
+// bindInterrupt gives Ctrl-C a command of its own: the line is dropped, whatever
+// is being completed or searched. (The editor's own looks at the keys that
+// follow, and eats them.)
+func (e *editor) bindInterrupt() {
+	const name = "skyql-interrupt"
+	e.rl.Keymap.Register(map[string]func(){name: func() {
+		e.rl.Display.AcceptLine()
+		e.rl.History.Accept(false, false, readline.ErrInterrupt)
+	}})
+	for _, binds := range e.rl.Config.Binds {
+		binds[inputrc.Unescape(`\C-C`)] = inputrc.Bind{Action: name}
+	}
 }
 
 func (e *editor) Close() {}

@@ -10,8 +10,14 @@ import (
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
-// startPatience is how long the first prompt waits to know the account.
-const startPatience = 2 * time.Second
+// How long the prompt waits to know the account: the first time longer, since
+// whether there are credentials decides what is offered. (Without any, the SDK
+// asks the instance that it may run on, which takes its time to be silent.)
+const (
+	startPatience = 2 * time.Second
+	firstPatience = 15 * time.Second
+	silence       = time.Second // before it is said what is waited for
+)
 
 // greet says where the shell stands, and what to type the first time. Somebody
 // without credentials is asked whether the sandbox will do.
@@ -53,10 +59,23 @@ func (s *Shell) identify(ctx context.Context) error {
 		}
 		done <- err
 	}()
+	patience := startPatience
+	if s.history.first {
+		patience = firstPatience
+	}
 	select {
 	case err := <-done:
 		return err
-	case <-time.After(startPatience):
+	case <-time.After(silence):
+		fmt.Fprint(s.o.Err, s.out.dim("looking for AWS credentials …"))
+		defer fmt.Fprint(s.o.Err, "\r                              \r")
+	case sig := <-s.signals:
+		return fmt.Errorf("%w: %s", errTerminated, sig)
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-time.After(patience - silence):
 		return nil
 	case sig := <-s.signals:
 		return fmt.Errorf("%w: %s", errTerminated, sig)
@@ -165,6 +184,7 @@ func (s *Shell) Confirm(plan string) (bool, error) {
 	if !s.out.interactive {
 		return false, sqlerr.New(sqlerr.InvalidParameter, "nobody is there to agree to the changes").WithHint("--yes")
 	}
+	s.open()
 	s.asking.Store(true)
 	defer s.asking.Store(false)
 	answer, err := s.reader.Ask(question)

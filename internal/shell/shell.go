@@ -105,9 +105,7 @@ func (s *Shell) Run(ctx context.Context) error {
 	}
 	restore := keepTerminal(s.o.In)
 	defer restore()
-	s.history = openHistory(s.o.StateDir)
-	s.history.scrub = s.scrub
-	s.reader = s.newReader()
+	s.open()
 	defer s.reader.Close()
 	if err := s.greet(ctx); err != nil {
 		return ignoreEnd(err)
@@ -125,6 +123,15 @@ func (s *Shell) Run(ctx context.Context) error {
 		} else if err != nil {
 			s.show(err)
 		}
+	}
+}
+
+// open makes what reading needs, once.
+func (s *Shell) open() {
+	if s.reader == nil {
+		s.history = openHistory(s.o.StateDir)
+		s.history.scrub = s.scrub
+		s.reader = s.newReader()
 	}
 }
 
@@ -207,6 +214,7 @@ func (s *Shell) run(ctx context.Context, sql string) error {
 	ctx, stop := s.interruptible(ctx)
 	defer stop()
 	start := time.Now()
+	s.counted = s.session.Calls()
 	err := s.session.Run(ctx, sql, s.result)
 	s.clear()
 	if s.timing && !s.o.Quiet {

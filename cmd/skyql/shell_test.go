@@ -1,0 +1,155 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/skyql/skyql/internal/sandbox"
+)
+
+// at gives the variables of somebody whose home is a folder and whose AWS is a
+// handler.
+func at(t *testing.T, h http.Handler, dir string) []string {
+	t.Helper()
+	s := httptest.NewServer(h)
+	t.Cleanup(func() {
+		s.CloseClientConnections()
+		s.Close()
+	})
+	return append(cloud(s.URL, dir), "SKYQL_STATE_DIR="+filepath.Join(dir, "state"))
+}
+
+func world(o sandbox.Options) http.Handler { return sandbox.New(o) }
+
+// noCredentials are the variables of somebody who has none.
+func noCredentials(dir string) []string {
+	return []string{"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
+		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "SKYQL_STATE_DIR=" + filepath.Join(dir, "state"), "HOME=" + dir}
+}
+
+// The first start without credentials offers the sandbox, and takes a typed yes.
+func TestShellFirstStart(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	x := open(t, 100, 24, noCredentials(dir), "skyql")
+	x.golden("first_question", "nothing real is touched")
+	x.keys("yes\r")
+	x.golden("first_start", "for help")
+	x.keys("SELECT username FROM aws.connect.users WHERE username < 'c' ORDER BY ALL;\r")
+	x.golden("first_query", "4 rows")
+	x.keys("\x04")
+	x.ends(0)
+	// The second time nothing is offered, whatever was said the first time.
+	y := open(t, 100, 24, noCredentials(dir), "skyql")
+	y.golden("no_credentials", "for help")
+	y.keys("SELECT 1 AS one;\r")
+	y.shows("│       1 │")
+	y.keys("\\q\r")
+	y.ends(0)
+	// Another answer than yes is a no.
+	z := open(t, 100, 24, noCredentials(t.TempDir()), "skyql")
+	z.shows("nothing real is touched")
+	z.keys("y\r")
+	z.golden("first_no", "for help")
+}
+
+// A session: completion, several lines, an error with its caret, describing.
+func TestShellSession(t *testing.T) {
+	t.Parallel()
+	x := open(t, 100, 26, at(t, world(sandbox.Options{}), t.TempDir()), "skyql")
+	x.shows("111122223333 us-east-1 ❯")
+	x.keys("FROM aws.connect.us\t")
+	x.golden("complete_tables", "one, by identifier")
+	x.keys("s u SELECT u.phone_config.\t")
+	x.golden("complete_members", "phone_number")
+	x.keys("\x03\x03")
+	x.until("an empty line", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "us-east-1 ❯") })
+	x.keys("SELECT user_name\rFROM aws.connect.users;\r")
+	x.golden("error", "hint")
+	x.keys("SELECT username\rFROM aws.connect.users\r  WHERE username < 'c'")
+	x.golden("several_lines", "Ctrl-C drops it")
+	x.keys("\rORDER BY ALL;\r")
+	x.shows("bkim", "4 rows")
+	x.keys("SELECT username FROM aws.connect.users WHERE region = 'eu\t")
+	x.golden("complete_regions", "eu-west-1")
+	x.keys("\x03\x03\\d kms.aliases\r")
+	x.golden("describe", "target_key_id")
+}
+
+// A gate lets so many reads of resources through; the others wait until nobody
+// waits for them any more.
+type gate struct {
+	http.Handler
+	mu   sync.Mutex
+	free int
+	held chan struct{} // closed when the first waits
+	once sync.Once
+}
+
+func newGate(h http.Handler, free int) *gate {
+	return &gate{Handler: h, free: free, held: make(chan struct{})}
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".GetResource") {
+		g.mu.Lock()
+		g.free--
+		hold := g.free < 0
+		g.mu.Unlock()
+		if hold {
+			g.once.Do(func() { close(g.held) })
+			io.Copy(io.Discard, r.Body) // so that the server sees a client go
+			<-r.Context().Done()
+			return
+		}
+	}
+	g.Handler.ServeHTTP(w, r)
+}
+
+// While a statement reads, progress is shown. Ctrl-C ends the statement at
+// once, and the shell goes on.
+func TestShellCancel(t *testing.T) {
+	t.Parallel()
+	slow := newGate(world(sandbox.Options{Latency: 100 * time.Millisecond}), 12)
+	x := open(t, 100, 14, at(t, slow, t.TempDir()), "skyql")
+	x.shows("❯")
+	x.keys("SET parallel = 1;\r")
+	x.shows("done")
+	x.keys("SELECT * FROM aws.connect.users;\r")
+	<-slow.held
+	x.masked("progress", "s left")
+	x.keys("\x03")
+	x.golden("canceled", "canceled (57014)")
+	x.keys("SELECT 1 AS one;\r")
+	x.shows("│       1 │")
+	x.keys("half a line\x03SELECT 2 AS two;\r")
+	x.shows("│       2 │")
+	x.keys("\x04")
+	x.ends(0)
+}
+
+// Only yes is a yes.
+func TestConfirm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ keys, want string }{
+		{"yes\r", "agreed: true <nil>"}, {"y\r", "agreed: false <nil>"}, {"\r", "agreed: false <nil>"}, {"YES\r", "agreed: false <nil>"},
+		{"\x03", "agreed: false <nil>"}, {"\x04", "agreed: false <nil>"},
+	} {
+		x := open(t, 80, 12, nil, "confirm")
+		x.shows(`Only "yes" does:`)
+		x.keys(c.keys)
+		x.shows(c.want)
+		if c.keys == "yes\r" {
+			x.golden("confirm", c.want)
+		}
+	}
+}
