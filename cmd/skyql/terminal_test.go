@@ -58,7 +58,7 @@ func open(t *testing.T, cols, rows int, env []string, command string, args ...st
 		x.cmd.Process.Kill()
 		x.cmd.Wait()
 		x.pty.Close()
-		x.screen.Close()
+		x.screen.InputPipe().(io.Closer).Close() // ends the answers
 	})
 	return x
 }
@@ -142,6 +142,13 @@ func (x *terminal) shows(texts ...string) string {
 	})
 }
 
+// ready waits for the prompt: what is typed earlier is echoed by the terminal,
+// as for everybody who types ahead.
+func (x *terminal) ready() {
+	x.t.Helper()
+	x.until("a prompt", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "❯") })
+}
+
 // ends waits for the program's end and compares its exit status.
 func (x *terminal) ends(status int) {
 	x.t.Helper()
@@ -153,15 +160,15 @@ func (x *terminal) ends(status int) {
 }
 
 var (
-	varies = regexp.MustCompile(`\d+\.\d s\b`)
+	varies = regexp.MustCompile(`\d+ calls · \d+\.\d s\b`)
 	digits = regexp.MustCompile(`\d+`)
 )
 
-// golden waits for the screen to be as it was recorded. Times are put aside.
+// golden waits for the screen to be as it was recorded. Times and calls are put aside.
 // With -update the screen is recorded, once it shows a text and has settled.
 func (x *terminal) golden(name, shows string) {
 	x.t.Helper()
-	x.recorded(name, shows, func(s string) string { return varies.ReplaceAllString(s, "N.N s") })
+	x.recorded(name, shows, func(s string) string { return varies.ReplaceAllString(s, "N calls · N.N s") })
 }
 
 // masked is golden without regard to numbers.

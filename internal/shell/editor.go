@@ -96,7 +96,7 @@ func (e *editor) completions(line []rune, cursor int) readline.Completions {
 		}
 		out = append(out, readline.Completion{Value: c.text, Display: show, Tag: c.tag})
 	}
-	comps := readline.CompleteRaw(out).NoSort().NoSpace()
+	comps := readline.CompleteRaw(out).NoSort()
 	for tag := range notes {
 		comps = comps.DisplayList(tag)
 	}
@@ -115,10 +115,33 @@ func (e *editor) watched(line []rune, cursor int) []rune {
 	below := max(1, rows-e.row)
 	e.rows, e.row = rows, rowsOf(string(line[:min(cursor, len(line))]), render.Width(e.prompt), width)-1
 	fmt.Fprintf(e.shell.o.Out, "%s\x1b[%dA", strings.Repeat("\x1bD", below), below)
+	e.suggest(string(line), cursor == len(line))
 	if e.asking || rows == 1 || complete(string(line)) || !strings.ContainsRune(string(line), '\n') {
 		return nil
 	}
 	return []rune(e.shell.out.dim("; and Enter run it, Ctrl-C drops it"))
+}
+
+// suggest shows in grey what the word before the cursor may become, as one
+// types: the right arrow takes it. What is in quotes is left to the Tab key.
+func (e *editor) suggest(text string, atEnd bool) {
+	e.rl.ClearInlineSuggestion()
+	if e.asking || !atEnd || !e.shell.o.Color || !closed(text) {
+		return
+	}
+	prefix, found := e.shell.complete(text, len(text))
+	if len(found) == 0 || len(strings.TrimSpace(prefix)) < 2 {
+		return
+	}
+	best := found[0] // of the first heading the shortest
+	for _, c := range found {
+		if c.tag == best.tag && len(c.text) < len(best.text) {
+			best = c
+		}
+	}
+	if rest, ok := strings.CutPrefix(best.text, prefix); ok && rest != "" {
+		e.rl.SetInlineSuggestion(text + rest)
+	}
 }
 
 // rowsOf is how many rows of a terminal a text takes whose lines are indented.
