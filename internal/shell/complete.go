@@ -90,6 +90,17 @@ func (c *completion) candidates() (string, []candidate) {
 		c.before = c.before[:n]
 		return c.head[t.Pos:], c.quoted(t.Text)
 	}
+	if behind := trimEOF(syntax.Lex(c.head + "x")); len(behind) == 0 || behind[len(behind)-1].End <= len(c.head) {
+		return "", nil // in a comment
+	}
+	if n := len(c.before) - 1; n >= 0 && c.before[n].End == len(c.head) {
+		switch t := c.before[n]; t.Kind {
+		case syntax.Param:
+			return t.Text, c.parameters()
+		case syntax.Number, syntax.String:
+			return "", nil
+		}
+	}
 	// The dotted word at the cursor.
 	n := len(c.before)
 	for n > 0 && c.before[n-1].End == c.end(n) && (c.before[n-1].IsName() || c.before[n-1].IsOp(".")) {
@@ -146,9 +157,8 @@ func (c *completion) word(prefix string, word []syntax.Token) []candidate {
 	case first.Is("USE"):
 		return c.services("aws.", "", "")
 	}
-	i := len(c.before) - 1
 	switch {
-	case namesTable(c.before, i), c.last(0).Is("TABLE"):
+	case c.tableDue(), c.last(0).Is("TABLE"):
 		return c.tables(prefix, word)
 	case c.last(0).Is("AS"):
 		return nil
@@ -162,7 +172,17 @@ func (c *completion) word(prefix string, word []syntax.Token) []candidate {
 	case dotted:
 		return c.qualified(prefix, word)
 	}
-	return c.keywords(prefix, append(strings.Fields(clauseWords), c.others...))
+	words := strings.Fields(clauseWords)
+	if len(prefix) > 1 {
+		words = append(words, c.others...)
+	}
+	return c.keywords(prefix, words)
+}
+
+// tableDue reports whether a table's name comes next.
+func (c *completion) tableDue() bool {
+	due := tableDue(c.before)
+	return due[len(due)-1]
 }
 
 // operandDue reports whether an expression goes on with an operand here, and
@@ -351,17 +371,23 @@ func (c *completion) expression(prefix string) []candidate {
 	if prefix == "" && len(out) > 0 {
 		return out
 	}
-	for name := range c.params {
-		out = append(out, candidate{text: "$" + name, tag: "parameters"})
-	}
 	if prefix == "" {
-		return append(out, candidate{text: "*", tag: "columns"})
+		return append(append(out, candidate{text: "*", tag: "columns"}), c.parameters()...)
 	}
 	for _, f := range c.functions {
 		out = append(out, candidate{text: f + "(", tag: "functions"})
 	}
 	words := append(strings.Fields("CASE CAST DISTINCT EXISTS NOT NULL SELECT TRUE FALSE INTERVAL FROM"), c.reserved...)
 	return append(out, c.keywords(prefix, words)...)
+}
+
+// parameters are those of \set.
+func (c *completion) parameters() []candidate {
+	var out []candidate
+	for _, name := range sortedKeys(c.params) {
+		out = append(out, candidate{text: "$" + name, tag: "parameters"})
+	}
+	return out
 }
 
 // qualified offers what may follow a dot: the columns of an alias, the members
@@ -591,7 +617,7 @@ func (c *completion) fileDue() bool {
 	i := len(c.before) - 1
 	t := c.last(0)
 	switch {
-	case namesTable(c.before, i):
+	case c.tableDue():
 		return true
 	case c.before[0].Is("COPY"):
 		return t.Is("TO") || t.Is("FROM")

@@ -68,13 +68,7 @@ func (s *Shell) describe(ctx context.Context, c call) error {
 }
 
 // nameParts cuts a dotted name.
-func nameParts(name string) []string {
-	var out []string
-	for _, p := range syntax.NameAt(name, 0) {
-		out = append(out, p.Text)
-	}
-	return out
-}
+func nameParts(name string) []string { return partTexts(syntax.NameAt(name, 0)) }
 
 // tableTitle says what a table is, and how it can be read.
 func (s *Shell) tableTitle(t *catalog.Table, form catalog.Form) string {

@@ -126,7 +126,7 @@ func (e *editor) watched(line []rune, cursor int) []rune {
 // types: the right arrow takes it. What is in quotes is left to the Tab key.
 func (e *editor) suggest(text string, atEnd bool) {
 	e.rl.ClearInlineSuggestion()
-	if e.asking || !atEnd || !e.shell.o.Color || !closed(text) {
+	if e.asking || !atEnd || !e.shell.o.Color || len(text) > longLine || !closed(text) {
 		return
 	}
 	prefix, found := e.shell.complete(text, len(text))

@@ -10,6 +10,9 @@ import (
 // comments, and tables that exist. It changes no character.
 func (s *Shell) highlight(text string) string {
 	s.names.load()
+	if len(text) > longLine {
+		return text
+	}
 	var b strings.Builder
 	at := 0
 	put := func(end int, code string) {
@@ -28,6 +31,7 @@ func (s *Shell) highlight(text string) string {
 		at = end
 	}
 	toks := syntax.Lex(text)
+	due := tableDue(toks)
 	for i := 0; i < len(toks); i++ {
 		t := toks[i]
 		if t.Pos < at {
@@ -45,7 +49,7 @@ func (s *Shell) highlight(text string) string {
 		case t.Kind == syntax.Number, t.Kind == syntax.Param:
 			put(t.End, "33")
 		case t.IsName() && (i == 0 || !toks[i-1].IsOp(".")):
-			put(s.nameColor(toks, i, text))
+			put(s.nameColor(t, i > 0 && due[i-1], text))
 		default:
 			b.WriteString(text[at:t.End])
 			at = t.End
@@ -55,17 +59,12 @@ func (s *Shell) highlight(text string) string {
 	return b.String()
 }
 
-// nameColor gives where the name at token i ends, and its colour: of a dotted
-// name that is a table all of it, of others the first word.
-func (s *Shell) nameColor(toks []syntax.Token, i int, text string) (end int, code string) {
-	t := toks[i]
-	if i > 0 && namesTable(toks, i-1) {
+// nameColor gives where a name ends, and its colour: of a dotted name that is a
+// table all of it, of others the first word.
+func (s *Shell) nameColor(t syntax.Token, table bool, text string) (end int, code string) {
+	if table {
 		parts := syntax.NameAt(text, t.Pos)
-		var words []string
-		for _, p := range parts {
-			words = append(words, p.Text)
-		}
-		if _, _, ok := s.names.lookup(words); ok {
+		if _, _, ok := s.names.lookup(partTexts(parts)); ok {
 			return parts[len(parts)-1].End, "36"
 		}
 	}
@@ -74,3 +73,7 @@ func (s *Shell) nameColor(toks []syntax.Token, i int, text string) (end int, cod
 	}
 	return t.End, ""
 }
+
+// longLine is the length from which an input is neither coloured nor completed
+// as one types: each key would take too long.
+const longLine = 8 << 10

@@ -95,16 +95,13 @@ type source struct {
 // and UPDATE, with their aliases, at any depth.
 func (n *names) sources(toks []syntax.Token, text string) []source {
 	var out []source
-	for i := 0; i < len(toks); i++ {
-		if !namesTable(toks, i) || i+1 >= len(toks) || !toks[i+1].IsName() {
+	for i, due := range tableDue(toks) {
+		if !due || i+1 >= len(toks) || !toks[i+1].IsName() {
 			continue
 		}
 		parts := syntax.NameAt(text, toks[i+1].Pos)
-		var words []string
-		for _, p := range parts {
-			words = append(words, p.Text)
-		}
-		s := source{alias: words[len(words)-1]}
+		s := source{alias: parts[len(parts)-1].Text}
+		words := partTexts(parts)
 		if t, _, ok := n.lookup(words); ok {
 			s.table = t
 		} else if cols, ok := n.local()[strings.Join(words, ".")]; ok {
@@ -127,51 +124,55 @@ func (n *names) sources(toks []syntax.Token, text string) []source {
 	return out
 }
 
+func partTexts(parts []syntax.Part) []string {
+	var out []string
+	for _, p := range parts {
+		out = append(out, p.Text)
+	}
+	return out
+}
+
 func (n *names) isWord(t syntax.Token) bool {
 	n.load()
 	return t.Kind == syntax.Name && n.words[strings.ToUpper(t.Text)]
 }
 
-// namesTable reports whether a table's name is due behind token i: a keyword,
-// or a comma in a FROM list.
-func namesTable(toks []syntax.Token, i int) bool {
-	t := toks[i]
-	if t.Is("FROM") {
-		return !(i >= 2 && toks[i-1].Is("DISTINCT"))
-	}
-	if t.Is("JOIN") || t.Is("INTO") || t.Is("DESCRIBE") || t.Is("SUMMARIZE") || t.Is("PIVOT") || t.Is("UNPIVOT") ||
-		t.Is("UPDATE") && (i == 0 || !toks[i-1].Is("THEN")) || t.Is("USING") && i > 0 && slices.ContainsFunc(toks[:i], func(t syntax.Token) bool { return t.Is("MERGE") || t.Is("DELETE") }) {
-		return true
-	}
-	return t.IsOp(",") && clause(toks[:i]) == "FROM"
-}
-
-// clause gives the word that governs the end of some tokens: the last one that
-// begins a clause, outside parentheses that are closed. Inside the parentheses
-// of a call it is "(".
-func clause(toks []syntax.Token) string {
-	depth := 0
-	for i := len(toks) - 1; i >= 0; i-- {
-		t := toks[i]
+// tableDue says of each token whether a table's name is due behind it: it is a
+// keyword such as FROM, or a comma in a FROM list.
+func tableDue(toks []syntax.Token) []bool {
+	out := make([]bool, len(toks))
+	clauses := []string{""} // the word that governs, for each open parenthesis
+	feeds := false          // the statement takes rows with USING
+	for i, t := range toks {
+		top := &clauses[len(clauses)-1]
+		distinct := i > 0 && toks[i-1].Is("DISTINCT") // IS DISTINCT FROM
 		switch {
-		case t.IsOp(")"), t.IsOp("]"), t.IsOp("}"):
-			depth++
 		case t.IsOp("("), t.IsOp("["), t.IsOp("{"):
-			if depth == 0 {
-				return "("
+			clauses = append(clauses, "(")
+		case t.IsOp(")"), t.IsOp("]"), t.IsOp("}"):
+			if len(clauses) > 1 {
+				clauses = clauses[:len(clauses)-1]
 			}
-			depth--
-		case depth == 0 && t.Kind == syntax.Name && (i == 0 || !toks[i-1].IsOp(".")):
-			w := strings.ToUpper(t.Text)
-			if slices.Contains(governors, w) && !(w == "FROM" && i > 0 && toks[i-1].Is("DISTINCT")) {
-				if w == "JOIN" {
-					return "FROM"
-				}
-				return w
+		case t.IsOp(","):
+			out[i] = *top == "FROM"
+		case t.Kind != syntax.Name || i > 0 && toks[i-1].IsOp(".") && toks[i-1].End == t.Pos: // u. FROM t is being written
+		case t.Is("FROM"), t.Is("JOIN"):
+			if !distinct {
+				out[i], *top = true, "FROM"
 			}
+		case t.Is("INTO"), t.Is("DESCRIBE"), t.Is("SUMMARIZE"), t.Is("PIVOT"), t.Is("UNPIVOT"):
+			out[i], *top = true, "INTO"
+		case t.Is("UPDATE"):
+			out[i] = i == 0 || !toks[i-1].Is("THEN")
+		case t.Is("USING"):
+			out[i], *top = feeds, "USING"
+		case slices.ContainsFunc(governors, t.Is):
+			*top = strings.ToUpper(t.Text)
 		}
+		feeds = feeds || t.Is("MERGE") || t.Is("DELETE")
 	}
-	return ""
+	return out
 }
 
-var governors = []string{"SELECT", "FROM", "JOIN", "WHERE", "ON", "GROUP", "ORDER", "HAVING", "QUALIFY", "SET", "VALUES", "RETURNING", "LIMIT", "USING", "INTO"}
+// governors begin clauses that are no lists of tables.
+var governors = []string{"SELECT", "WHERE", "ON", "GROUP", "ORDER", "HAVING", "QUALIFY", "SET", "VALUES", "RETURNING", "LIMIT"}

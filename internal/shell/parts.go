@@ -24,40 +24,55 @@ type command struct {
 // start of the input.
 func parts(text string) []part {
 	var out []part
-	for {
-		at, name := commandAt(text)
-		if at < 0 {
-			if hasStatement(text) {
-				out = append(out, part{sql: text})
-			}
-			return out
+	toks := syntax.Lex(text)
+	at, base := 0, 0 // of the text that is not in parts yet; of toks
+	for i := 0; i < len(toks); i++ {
+		pos := base + toks[i].Pos
+		if pos < at || !beginsCommand(toks[i], i == 0 && base == 0, text, pos) {
+			continue
 		}
-		before, pending := atSemicolon(text[:at])
+		before, pending := atSemicolon(text[at:pos])
 		if hasStatement(before) {
 			out = append(out, part{sql: before})
 		}
-		rest := text[at+1+len(name):]
-		args, rest, _ := strings.Cut(rest, "\n")
+		name := commandName(text[pos+1:])
+		args, _, _ := strings.Cut(text[pos+1+len(name):], "\n")
 		out = append(out, part{sql: pending, command: &command{name: name, args: strings.TrimSpace(args)}})
-		text = rest
+		at = min(len(text), pos+1+len(name)+len(args)+1)
+		if strings.ContainsAny(args, `'"$-/*`) { // an open quote ends with its line here
+			toks, base, i = syntax.Lex(text[at:]), at, -1
+		}
 	}
+	if hasStatement(text[at:]) {
+		out = append(out, part{sql: text[at:]})
+	}
+	return out
+}
+
+// beginsCommand reports whether a token at a place of a text begins a meta
+// command.
+func beginsCommand(t syntax.Token, first bool, text string, pos int) bool {
+	return t.IsOp(`\`) || first && t.IsOp(".") && pos+1 < len(text) && isLetter(text[pos+1])
+}
+
+// commandName reads the name behind a backslash or dot.
+func commandName(text string) string {
+	end := 0
+	for end < len(text) && isLetter(text[end]) {
+		end++
+	}
+	if end == 0 && text != "" && text[0] == '?' {
+		end = 1
+	}
+	return text[:end]
 }
 
 // commandAt finds the first meta command, -1 if there is none.
 func commandAt(text string) (at int, name string) {
 	for i, t := range syntax.Lex(text) {
-		dot := i == 0 && t.IsOp(".") && t.End < len(text) && isLetter(text[t.End])
-		if !t.IsOp(`\`) && !dot {
-			continue
+		if beginsCommand(t, i == 0, text, t.Pos) {
+			return t.Pos, commandName(text[t.End:])
 		}
-		end := t.End
-		for end < len(text) && isLetter(text[end]) {
-			end++
-		}
-		if end == t.End && end < len(text) && strings.IndexByte("?!", text[end]) >= 0 {
-			end++
-		}
-		return t.Pos, text[t.End:end]
 	}
 	return -1, ""
 }
@@ -103,7 +118,10 @@ func complete(text string) bool {
 // closed reports whether no quote or comment is open at a text's end: a word
 // put behind it would be a word.
 func closed(text string) bool {
-	toks := syntax.Lex(text + "\nx")
-	last := toks[len(toks)-2]
+	toks := trimEOF(syntax.Lex(text + "\nx"))
+	if len(toks) == 0 {
+		return false
+	}
+	last := toks[len(toks)-1]
 	return last.Kind == syntax.Name && last.Pos == len(text)+1
 }

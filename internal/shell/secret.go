@@ -71,11 +71,7 @@ func (s *Shell) scrubStatement(st syntax.Statement) string {
 
 // target is the cloud table that a statement changes.
 func (s *Shell) target(st syntax.Statement) *catalog.Table {
-	var parts []string
-	for _, p := range st.Target {
-		parts = append(parts, p.Text)
-	}
-	t, _, ok := s.names.lookup(parts)
+	t, _, ok := s.names.lookup(partTexts(st.Target))
 	if !ok {
 		return nil
 	}

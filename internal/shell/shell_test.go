@@ -11,7 +11,7 @@ import (
 
 // testShell is a shell that is fed by nobody, over a session that reaches
 // nothing.
-func testShell(t *testing.T) *Shell {
+func testShell(t testing.TB) *Shell {
 	t.Helper()
 	sess, err := session.New(t.Context(), session.Options{})
 	if err != nil {
