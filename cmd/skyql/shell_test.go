@@ -8,8 +8,10 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -157,4 +159,119 @@ func TestConfirm(t *testing.T) {
 			x.golden("confirm", c.want)
 		}
 	}
+}
+
+// What is longer than the screen goes through the pager, what is shorter
+// doesn't; the middle of a long result is left out; a narrower screen shows less.
+func TestShellLongResults(t *testing.T) {
+	t.Parallel()
+	x := open(t, 80, 16, append(at(t, world(sandbox.Options{}), t.TempDir()), "PAGER=sed s/^/paged:/"), "skyql", "--quiet")
+	x.ready()
+	x.keys("SELECT i FROM range(6) t(i);\r")
+	x.shows("│      5 │")
+	x.ready()
+	x.keys("SELECT i FROM range(20) t(i);\r")
+	x.shows("paged:│     19 │")
+	x.ready()
+	x.keys("\\pager off\r")
+	x.ready()
+	x.keys("\\rows 4\r")
+	x.ready()
+	x.keys("SELECT * FROM (SELECT i, 'some text' AS a, 'more of it' AS b, 'the last one' AS c FROM range(1000) t(i));\r")
+	x.golden("middle", "999 │")
+	x.resize(44, 16)
+	x.keys("\\g\r")
+	x.golden("narrow", "999 │")
+}
+
+// A line that is being written is drawn anew when the screen changes.
+func TestShellResize(t *testing.T) {
+	t.Parallel()
+	x := open(t, 80, 12, at(t, world(sandbox.Options{}), t.TempDir()), "skyql", "--quiet")
+	x.ready()
+	x.keys("SELECT username FROM aws.connect.users WHERE username")
+	x.shows("WHERE username")
+	x.resize(50, 12)
+	x.keys(" = 'abara'")
+	x.resize(100, 12)
+	x.keys(";\r")
+	x.shows("│ abara    │")
+	x.ready()
+}
+
+// Values that were read before are offered for keys, and history is searched.
+func TestShellKeys(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	env := at(t, world(sandbox.Options{}), dir)
+	x := open(t, 100, 22, env, "skyql", "--quiet")
+	x.ready()
+	x.keys("SELECT queue_name FROM aws.sqs.queues ORDER BY 1;\r")
+	x.shows("orders.fifo")
+	x.ready()
+	x.keys("SELECT region FROM aws.sqs.queues WHERE queue_name = 'o\t")
+	x.golden("complete_values", "orders.fifo")
+	x.keys("';\r")
+	x.shows("│ us-east-1 │")
+	x.ready()
+	x.keys("SET my_password = 'hunter2';\r")
+	x.shows("error:")
+	x.ready()
+	x.keys("\x12order by")
+	x.golden("search", "history")
+	x.keys("\r")
+	x.ready()
+	x.keys("\x04")
+	x.ends(0)
+	// Another session has it all, but for the secret.
+	y := open(t, 100, 22, env, "skyql", "--quiet")
+	y.ready()
+	y.keys("\x1b[A\x1b[A")
+	y.shows("SET my_password = <hidden>;")
+	y.keys("\r")
+	y.shows("error:", "syntax error")
+}
+
+// A terminal that can do nothing is asked for nothing, and colours are left out
+// where they are not wanted.
+func TestShellPlain(t *testing.T) {
+	t.Parallel()
+	escapes := func(env ...string) string {
+		dir := t.TempDir()
+		x := open(t, 80, 20, append(at(t, world(sandbox.Options{}), dir), env...), "skyql")
+		x.shows("for help")
+		x.keys("SELECT user_name\rFROM aws.connect.users;\r")
+		x.shows("hint: username")
+		x.keys("SELECT 1 AS one;\r")
+		x.shows("│       1 │")
+		x.keys("no end\x03")
+		x.keys("\\q\r")
+		x.ends(0)
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		return x.raw.String()
+	}
+	if raw := escapes("TERM=dumb"); strings.Contains(raw, "\x1b") {
+		t.Errorf("a dumb terminal is sent %q", raw)
+	}
+	colour := regexp.MustCompile(`\x1b\[([1-9]|3[0-8]|4[0-8]|9[0-7])[;m]`)
+	if raw := escapes("NO_COLOR=1"); colour.MatchString(raw) {
+		t.Errorf("NO_COLOR: %q", colour.FindString(raw))
+	}
+	if raw := escapes(); !colour.MatchString(raw) {
+		t.Error("no colours at all")
+	}
+}
+
+// A termination ends the shell.
+func TestShellTerminated(t *testing.T) {
+	t.Parallel()
+	x := open(t, 80, 10, at(t, world(sandbox.Options{}), t.TempDir()), "skyql", "--quiet")
+	x.ready()
+	x.keys("SELECT half a line")
+	x.shows("half a line")
+	if err := x.cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	x.ends(0)
 }

@@ -119,7 +119,7 @@ func lightTable() table.Writer {
 }
 
 // ends reads rows and keeps the first and the last of them, together most; all
-// if most is 0 or there are no more. tail is empty when nothing was left out.
+// if most is 0 or one more is all there are. tail is empty when nothing was left out.
 func ends(rows Rows, columns, most int) (head, tail [][]string, n int, err error) {
 	half := (most + 1) / 2
 	for ; rows.Next(); n++ {
@@ -135,7 +135,7 @@ func ends(rows Rows, columns, most int) (head, tail [][]string, n int, err error
 			tail = append(tail[:0], tail[len(tail)-most:]...)
 		}
 	}
-	if room := most - half; most > 0 && len(tail) > room {
+	if room := most - half; most > 0 && n > most+1 { // the mark would take the room of the one row
 		if tail = tail[len(tail)-room:]; len(tail) > 0 {
 			return head, tail, n, rows.Err()
 		}
