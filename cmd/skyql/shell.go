@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/shell"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // A prompt is the flags of skyql shell, and of skyql alone.
@@ -20,6 +22,9 @@ type prompt struct {
 	connection
 	quiet bool
 }
+
+// shellCache is for how long what was read is used again where nobody says.
+const shellCache = "60s"
 
 func newShell(s streams) *cobra.Command {
 	p := &prompt{}
@@ -37,6 +42,7 @@ func newShell(s streams) *cobra.Command {
 func (p *prompt) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	p.register(f)
+	f.Lookup("cache").Usage = "how old what was read before may be, such as 60s (default " + shellCache + ")"
 	f.StringVar(&p.format, "format", "", "output mode to begin with (default duckbox on a terminal, else table)")
 	f.BoolVarP(&p.quiet, "quiet", "q", false, "no greeting, no progress, no counts")
 }
@@ -60,7 +66,7 @@ func (p *prompt) alone(cmd *cobra.Command, s streams) error {
 
 func (p *prompt) run(ctx context.Context, s streams) error {
 	p.params = map[string]string{}
-	p.fresh = "60s"
+	p.fresh = shellCache
 	bar := newProgress("auto", p.quiet, s.err)
 	if bar != nil {
 		p.progress = bar.note
@@ -72,6 +78,9 @@ func (p *prompt) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer func() { stop() }()
+	if p.format != "" && !slices.Contains(shell.Modes, p.format) {
+		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", p.format).WithHint("--format %s", strings.Join(shell.Modes, "|"))
+	}
 	dumb := env("TERM") == "dumb" || !onTerminal(s.out) || !onTerminal(s.err)
 	sh = shell.New(shell.Options{
 		Session: sess, Sandbox: p.sandbox, Params: p.params, In: s.in, Out: s.out, Err: s.err, Format: p.format, Quiet: p.quiet,

@@ -154,7 +154,7 @@ func widths(cells [][]string) []int {
 }
 
 // readable is the width below which a column is dropped rather than cut.
-const readable = 10
+const readable = 20
 
 // choose gives the columns to show and each column's limit, 0 for none: as many
 // as the width holds at a readable size, the middle ones dropped first.

@@ -715,7 +715,7 @@ func (s *Shell) completeCommand(head string, at int, name string) (string, []can
 	case name == "dn" || name == "services":
 		out = c.services("aws.", "", "")
 	case name == "mode":
-		out = plainWords(modes)
+		out = plainWords(Modes)
 	case slices.Contains([]string{"x", "timing", "pager"}, name):
 		out = plainWords([]string{"on", "off"})
 	case name == "unset" || name == "set":

@@ -211,6 +211,10 @@ func (e *editor) Read(prompt string) (string, error) {
 		return e.broken.Read(prompt)
 	}
 	e.prompt, e.rows, e.row = prompt, 1, 0
+	e.rl.Keymap.SetLocal("")
+	if !e.rl.Keymap.IsEmacs() { // a new line begins in insert mode, whatever mode the last one was left in
+		e.rl.Keymap.SetMain("vi-insert")
+	}
 	if e.put != "" {
 		e.rl.Keys.Feed(false, []rune(strings.NewReplacer("\t", "    ", "\r", "").Replace(e.put))...)
 		e.put = ""

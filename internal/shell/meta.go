@@ -42,7 +42,7 @@ func metaCommands() []metaCommand {
 		{[]string{"dn", "services"}, "[PATTERN]", "services", (*Shell).listServices},
 		{[]string{"l", "list", "databases"}, "", "what can be queried: clouds and local data", (*Shell).listDatabases},
 		{[]string{"x"}, "[on|off]", "a value a line, for wide rows", (*Shell).expand},
-		{[]string{"mode"}, "[NAME]", "output mode: " + strings.Join(modes, ", "), (*Shell).setMode},
+		{[]string{"mode"}, "[NAME]", "output mode: " + strings.Join(Modes, ", "), (*Shell).setMode},
 		{[]string{"rows", "maxrows"}, "[N]", "rows that duckbox shows, 0 for all", (*Shell).setRows},
 		{[]string{"pager"}, "[on|off|COMMAND]", "what shows results longer than the screen", (*Shell).setPager},
 		{[]string{"timing"}, "[on|off]", "time each statement", (*Shell).setTiming},
@@ -106,8 +106,9 @@ func onOff(args string, now bool) (bool, error) {
 	return now, sqlerr.New(sqlerr.InvalidParameter, "%q is neither on nor off", args)
 }
 
+// say tells somebody who types what became of a command.
 func (s *Shell) say(format string, args ...any) {
-	if !s.o.Quiet {
+	if s.out.interactive && !s.o.Quiet {
 		fmt.Fprintf(s.o.Err, format+"\n", args...)
 	}
 }

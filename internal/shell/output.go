@@ -20,8 +20,8 @@ import (
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
-// modes are the output modes: those of query, and the one for screens.
-var modes = append([]string{"duckbox"}, render.Formats...)
+// Modes are the output modes: those of query, and the one for screens.
+var Modes = append([]string{"duckbox"}, render.Formats...)
 
 // defaultRows is how many rows duckbox shows.
 const defaultRows = 40
@@ -83,8 +83,8 @@ func defaultPager() string {
 
 // setMode chooses an output mode by name.
 func (o *output) setMode(name string) error {
-	if !slices.Contains(modes, name) {
-		return sqlerr.New(sqlerr.InvalidParameter, "no output mode %q", name).WithHint(`\mode %s`, strings.Join(modes, "|"))
+	if !slices.Contains(Modes, name) {
+		return sqlerr.New(sqlerr.InvalidParameter, "no output mode %q", name).WithHint(`\mode %s`, strings.Join(Modes, "|"))
 	}
 	o.mode, o.expanded = name, false
 	return nil
