@@ -275,3 +275,74 @@ func TestShellTerminated(t *testing.T) {
 	}
 	x.ends(0)
 }
+
+// \watch reads anew each time, until Ctrl-C.
+func TestShellWatch(t *testing.T) {
+	t.Parallel()
+	box := sandbox.New(sandbox.Options{})
+	x := open(t, 100, 30, at(t, box, t.TempDir()), "skyql")
+	x.ready()
+	x.keys("SELECT count(*) AS n FROM aws.sqs.queues \\watch 0.1\r")
+	x.until("a third time", func(string) bool { return box.Calls()["ListResources"] >= 3 })
+	x.keys("\x03")
+	x.ready()
+	x.keys("SHOW cache;\r")
+	x.shows("│ 1m0s")
+}
+
+// \e hands the statement to an editor; what comes back runs, or is gone on with.
+func TestShellEdit(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	editor := filepath.Join(dir, "editor")
+	script := "#!/bin/sh\nif grep -q 1 \"$1\"; then sed s/1/42/ \"$1\" > \"$1.new\"; mv \"$1.new\" \"$1\"; else echo 'SELECT 7 AS' > \"$1\"; echo '  seven' >> \"$1\"; fi\n"
+	if err := os.WriteFile(editor, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	x := open(t, 80, 24, append(at(t, world(sandbox.Options{}), dir), "EDITOR="+editor, "TMPDIR="+dir), "skyql")
+	x.ready()
+	x.keys("SELECT 1 AS n;\r")
+	x.shows("│       1 │")
+	x.ready()
+	x.keys("\\e\r")
+	x.shows("SELECT 42 AS n;", "│      42 │")
+	x.ready()
+	x.keys("SELECT 2 AS n;\r")
+	x.shows("│       2 │")
+	x.ready()
+	x.keys("\\e\r")
+	x.shows("SELECT 7 AS\n", "  seven")
+	x.keys(";\r")
+	x.shows("│   seven │", "│       7 │")
+	left, err := filepath.Glob(filepath.Join(dir, "skyql-*.sql"))
+	if err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+}
+
+// Mistakes are told, and how to go on.
+func TestShellMistakes(t *testing.T) {
+	t.Parallel()
+	x := open(t, 100, 30, at(t, world(sandbox.Options{}), t.TempDir()), "skyql", "--quiet")
+	x.ready()
+	for typed, want := range map[string]string{
+		`\timng`:          `hint: \timing`,
+		`\mode xml`:       `hint: \mode duckbox|table`,
+		`\x maybe`:        `"maybe" is neither on nor off`,
+		`\watch soon`:     `hint: \watch 5`,
+		`\rows many`:      `hint: \rows 100`,
+		`\copy mine`:      `hint: \copy (SELECT`,
+		`\i`:              `hint: \i script.sql`,
+		`\set 1x-y z`:     `hint: \set name value`,
+		`\unset z`:        `"z" is not set`,
+		`\dt *bukets*`:    `hint: \d aws.`,
+		`\d aws.s3.buket`: `hint: did you mean aws.s3.bucket`,
+		`\dn nope`:        `no service is like nope`,
+		`\o /no/such/dir`: `error: open /no/such/dir`,
+		`\g`:              `there is no statement yet`,
+	} {
+		x.keys(typed + "\r")
+		x.shows(want)
+		x.ready()
+	}
+}

@@ -112,14 +112,20 @@ func (c *scrubber) assignments() {
 		if i > 1 && c.toks[i-1].Is("AS") {
 			c.before(i - 1)
 		}
-		for j := i + 1; j < len(c.toks); j++ {
-			n := c.toks[j]
-			if n.IsOp("=") || n.IsOp(":=") || n.IsOp("=>") || n.IsOp(":") || n.IsOp("<>") || n.IsOp("!=") || n.Is("TO") || n.Is("IN") || n.Is("LIKE") || isValue(n) {
-				c.expression(j)
-			}
-			break
+		if i+1 < len(c.toks) && assigns(c.toks[i+1]) {
+			c.expression(i + 1)
 		}
 	}
+}
+
+// assigns reports whether a name's value comes next, or already is here.
+func assigns(t syntax.Token) bool {
+	for _, op := range [...]string{"=", ":=", "=>", ":", "<>", "!="} {
+		if t.IsOp(op) {
+			return true
+		}
+	}
+	return t.Is("TO") || t.Is("IN") || t.Is("LIKE") || isValue(t)
 }
 
 // expression hides every constant from token i up to the end of its item: a
