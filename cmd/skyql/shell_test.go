@@ -273,7 +273,7 @@ func TestShellTerminated(t *testing.T) {
 	if err := x.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		t.Fatal(err)
 	}
-	x.ends(0)
+	x.ends(exitInterrupted)
 }
 
 // \watch reads anew each time, until Ctrl-C.
@@ -345,4 +345,19 @@ func TestShellMistakes(t *testing.T) {
 		x.shows(want)
 		x.ready()
 	}
+}
+
+// What is pasted is text: its line ends run nothing, its tabs complete nothing.
+func TestShellPaste(t *testing.T) {
+	t.Parallel()
+	x := open(t, 80, 24, at(t, world(sandbox.Options{}), t.TempDir()), "skyql", "--quiet")
+	x.ready()
+	x.keys("\x1b[200~SELECT 1 AS one;\r\nSELECT\t2 AS two\n  ;\n\x1b[201~")
+	screen := x.shows("SELECT 1 AS one;", "2 AS two", "  ;")
+	if strings.Contains(screen, "┌") {
+		t.Errorf("it ran:\n%s", screen)
+	}
+	x.keys("\r")
+	x.shows("│       1 │", "│       2 │")
+	x.ready()
 }

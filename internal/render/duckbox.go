@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
+	"slices"
 	"time"
 
 	"github.com/jedib0t/go-pretty/v6/table"
@@ -73,7 +74,7 @@ func duckbox(w *bufio.Writer, rows Rows, o Options, most int) (Shape, error) {
 		n, err := verbatim(w, rows)
 		return Shape{Rows: n, Shown: n, Columns: 1, ColumnsShown: 1, Verbatim: true}, err
 	}
-	head, tail, n, err := ends(rows, len(cols), most)
+	head, tail, n, err := ends(rows, most)
 	s := Shape{Rows: n, Shown: len(head) + len(tail), Columns: len(cols), ColumnsShown: len(cols)}
 	if err != nil {
 		return s, err
@@ -120,27 +121,35 @@ func lightTable() table.Writer {
 
 // ends reads rows and keeps the first and the last of them, together most; all
 // if most is 0 or one more is all there are. tail is empty when nothing was left out.
-func ends(rows Rows, columns, most int) (head, tail [][]string, n int, err error) {
+func ends(rows Rows, most int) (head, tail [][]string, n int, err error) {
 	half := (most + 1) / 2
+	var ring [][]any // the last rows, most of them; the oldest is at n % most
 	for ; rows.Next(); n++ {
-		line := make([]string, columns)
-		for i, v := range rows.Values() {
-			line[i] = plain(v)
-		}
-		if most == 0 || len(head) < half {
-			head = append(head, line)
-			continue
-		}
-		if tail = append(tail, line); len(tail) > 2*most { // half is kept, so it moves rarely
-			tail = append(tail[:0], tail[len(tail)-most:]...)
+		switch values := rows.Values(); {
+		case most == 0 || n < half:
+			head = append(head, plainly(values))
+		case len(ring) < most:
+			ring = append(ring, slices.Clone(values))
+		default:
+			copy(ring[(n-half)%most], values)
 		}
 	}
-	if room := most - half; most > 0 && n > most+1 { // the mark would take the room of the one row
-		if tail = tail[len(tail)-room:]; len(tail) > 0 {
-			return head, tail, n, rows.Err()
-		}
+	var last [][]string
+	for i := range ring {
+		last = append(last, plainly(ring[(max(n-half, len(ring))+i)%len(ring)]))
 	}
-	return append(head, tail...), nil, n, rows.Err()
+	if most > 0 && n > most+1 { // else the mark would take the room of the one row
+		return head, last[len(last)-(most-half):], n, rows.Err()
+	}
+	return append(head, last...), nil, n, rows.Err()
+}
+
+func plainly(values []any) []string {
+	out := make([]string, len(values))
+	for i, v := range values {
+		out[i] = plain(v)
+	}
+	return out
 }
 
 func widths(cells [][]string) []int {

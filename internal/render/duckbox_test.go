@@ -81,20 +81,23 @@ func TestDuckboxEnds(t *testing.T) {
 	t.Parallel()
 	for most := range 12 {
 		for n := range 30 {
-			head, tail, got, err := ends(duckRows(n, 2), 2, most)
+			head, tail, got, err := ends(duckRows(n, 2), most)
 			shown := len(head) + len(tail)
 			if err != nil || got != n {
 				t.Fatalf("%d of %d rows, %v", got, n, err)
 			}
-			switch {
-			case most == 0 || n <= most+1:
-				if shown != n || len(tail) > 0 {
-					t.Errorf("most %d: %d + %d of %d", most, len(head), len(tail), n)
-				}
-			case shown != most:
+			if want := map[bool]int{true: n, false: most}[most == 0 || n <= most+1]; shown != want {
 				t.Errorf("most %d: %d + %d of %d", most, len(head), len(tail), n)
-			case len(tail) > 0 && tail[len(tail)-1][0] != fmt.Sprintf("v%d_0", n-1):
-				t.Errorf("most %d: the last of %d is %s", most, n, tail[len(tail)-1])
+			}
+			for i, r := range head {
+				if r[0] != fmt.Sprintf("v%d_0", i) {
+					t.Errorf("most %d of %d: row %d of the head is %s", most, n, i, r)
+				}
+			}
+			for i, r := range tail {
+				if r[0] != fmt.Sprintf("v%d_0", n-len(tail)+i) {
+					t.Errorf("most %d of %d: row %d of the tail is %s", most, n, i, r)
+				}
 			}
 		}
 	}

@@ -44,7 +44,9 @@ func newEditor(s *Shell) *editor {
 	rl.Hint.SetProvider(e.watched)
 	rl.History.Delete()
 	rl.History.Add("history", e)
+	rl.PasteTransformer = func(text string) string { return strings.TrimRight(printable(text), "\n") }
 	for name, value := range map[string]any{
+		"enable-bracketed-paste": true, // what is pasted is text: its tabs and line ends do nothing
 		"completion-ignore-case": true, "multiline-column": false, "completion-query-items": 0, "history-size": 0,
 		"blink-matching-paren": false, "usage-hint-always": false, "menu-complete-display-prefix": true,
 		"cursor-position-probe": runtime.GOOS == "windows", // see watched

@@ -137,7 +137,7 @@ func (s *Shell) open() {
 
 // ignoreEnd makes an ended input no error.
 func ignoreEnd(err error) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, errQuit) || errors.Is(err, errTerminated) {
+	if errors.Is(err, io.EOF) || errors.Is(err, errQuit) {
 		return nil
 	}
 	return err
