@@ -226,6 +226,6 @@ func FuzzComplete(f *testing.F) {
 		}
 		s.highlight(text)
 		s.scrub(text)
-		complete(text)
+		whole(text)
 	})
 }

@@ -33,7 +33,7 @@ func newEditor(s *Shell) *editor {
 	rl := e.rl
 	rl.Prompt.Primary(func() string { return e.prompt })
 	rl.Prompt.Secondary(func() string { return s.out.dim("· ") })
-	rl.AcceptMultiline = func(line []rune) bool { return e.asking || complete(string(line)) }
+	rl.AcceptMultiline = func(line []rune) bool { return e.asking || whole(string(line)) }
 	rl.SyntaxHighlighter = func(line []rune) string {
 		if e.asking || !s.o.Color {
 			return string(line)
@@ -118,7 +118,7 @@ func (e *editor) watched(line []rune, cursor int) []rune {
 	e.rows, e.row = rows, rowsOf(string(line[:min(cursor, len(line))]), render.Width(e.prompt), width)-1
 	fmt.Fprintf(e.shell.o.Out, "%s\x1b[%dA", strings.Repeat("\x1bD", below), below)
 	e.suggest(string(line), cursor == len(line))
-	if e.asking || rows == 1 || complete(string(line)) || !strings.ContainsRune(string(line), '\n') {
+	if e.asking || rows == 1 || whole(string(line)) || !strings.ContainsRune(string(line), '\n') {
 		return nil
 	}
 	return []rune(e.shell.out.dim("; and Enter run it, Ctrl-C drops it"))

@@ -449,7 +449,7 @@ func (s *Shell) edit(ctx context.Context, c call) error {
 	switch {
 	case text == "" || c.args == "" && string(before) == string(after) && c.pending == "":
 		return nil
-	case complete(text):
+	case whole(text):
 		fmt.Fprintln(s.o.Out, text)
 		s.history.add(text)
 		return s.input(ctx, text)

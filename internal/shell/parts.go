@@ -94,10 +94,10 @@ func atSemicolon(text string) (before, after string) {
 // semicolons.
 func hasStatement(text string) bool { return len(syntax.Split(text)) > 0 }
 
-// complete reports whether an input can be run as it is: it ends in a
+// whole reports whether an input can be run as it is: it ends in a
 // semicolon outside quotes and comments, or with a meta command, or there is
 // nothing in it.
-func complete(text string) bool {
+func whole(text string) bool {
 	if at, _ := commandAt(text); at >= 0 {
 		return true
 	}

@@ -10,8 +10,8 @@ func TestEndOfInput(t *testing.T) {
 	check := func(want bool, inputs ...string) {
 		t.Helper()
 		for _, in := range inputs {
-			if got := complete(in); got != want {
-				t.Errorf("complete(%q) = %v", in, got)
+			if got := whole(in); got != want {
+				t.Errorf("whole(%q) = %v", in, got)
 			}
 		}
 	}

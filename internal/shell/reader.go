@@ -120,7 +120,7 @@ func (p *plain) Read(prompt string) (string, error) {
 		if err != nil {
 			return "", err
 		}
-		if text += l + "\n"; complete(text) {
+		if text += l + "\n"; whole(text) {
 			p.shell.history.add(strings.TrimSpace(text))
 			return text, nil
 		}

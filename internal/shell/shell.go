@@ -194,7 +194,7 @@ func (s *Shell) script(ctx context.Context, r io.Reader, last bool) error {
 	var pending strings.Builder
 	for line := range strings.Lines(string(text)) {
 		pending.WriteString(line)
-		if !complete(pending.String()) {
+		if !whole(pending.String()) {
 			continue
 		}
 		next := pending.String()
