@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/skyql/skyql/internal/shell"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
@@ -51,7 +52,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, shell.ErrTerminated):
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
 	case errors.Is(err, errMissing):

@@ -226,6 +226,8 @@ func FuzzComplete(f *testing.F) {
 		}
 		s.highlight(text)
 		s.scrub(text)
-		whole(text)
+		if whole(text) {
+			parts(text)
+		}
 	})
 }

@@ -238,7 +238,7 @@ func (e *editor) Read(prompt string) (string, error) {
 		case sig := <-e.shell.signals:
 			if sig != os.Interrupt { // the editor takes Ctrl-C as a key
 				fmt.Fprint(e.shell.o.Out, "\x1b[?2004l\r\n")
-				return "", errTerminated
+				return "", ErrTerminated
 			}
 		}
 	}

@@ -222,7 +222,7 @@ func (s *Shell) include(ctx context.Context, c call) error {
 	defer f.Close()
 	s.depth++
 	defer func() { s.depth-- }()
-	return s.script(ctx, f, true)
+	return s.script(ctx, f)
 }
 
 // again is \g: what stands before it, or the last statement, runs now.

@@ -70,7 +70,7 @@ func (s *Shell) identify(ctx context.Context) error {
 		fmt.Fprint(s.o.Err, s.out.dim("looking for AWS credentials …"))
 		defer fmt.Fprint(s.o.Err, "\r                              \r")
 	case sig := <-s.signals:
-		return fmt.Errorf("%w: %s", errTerminated, sig)
+		return fmt.Errorf("%w: %s", ErrTerminated, sig)
 	}
 	select {
 	case err := <-done:
@@ -78,14 +78,14 @@ func (s *Shell) identify(ctx context.Context) error {
 	case <-time.After(patience - silence):
 		return nil
 	case sig := <-s.signals:
-		return fmt.Errorf("%w: %s", errTerminated, sig)
+		return fmt.Errorf("%w: %s", ErrTerminated, sig)
 	}
 }
 
 // offer asks for the sandbox where there are no credentials, the first time.
 // The error that there are none is shown otherwise.
 func (s *Shell) offer(ctx context.Context, why error) error {
-	if errors.Is(why, errTerminated) {
+	if errors.Is(why, ErrTerminated) {
 		return why
 	}
 	var e *sqlerr.Error

@@ -23,10 +23,11 @@ type reader interface {
 	Close()
 }
 
-var (
-	errInterrupted = errors.New("interrupted")
-	errTerminated  = errors.New("terminated")
-)
+// errInterrupted is Ctrl-C.
+var errInterrupted = errors.New("interrupted")
+
+// ErrTerminated is what Run returns when the program was told to end.
+var ErrTerminated = errors.New("terminated")
 
 func (s *Shell) newReader() reader {
 	if s.o.Plain {
@@ -88,7 +89,11 @@ func (p *plain) Close() {
 func (p *plain) Put(text string) { p.put = text }
 
 func (p *plain) Ask(question string) (string, error) {
-	fmt.Fprint(p.shell.o.Err, question)
+	out := p.shell.o.Err
+	if p.shell.out.screen {
+		out = p.shell.o.Out
+	}
+	fmt.Fprint(out, question)
 	if !p.due {
 		p.due = true
 		p.want <- struct{}{}
@@ -96,16 +101,18 @@ func (p *plain) Ask(question string) (string, error) {
 	var sig os.Signal
 	select {
 	case l := <-p.lines:
-		p.due = false
+		if p.due = false; l.err != nil {
+			fmt.Fprintln(out)
+		}
 		return strings.TrimRight(l.text, "\r\n"), l.err
 	case sig = <-p.shell.signals:
 	case sig = <-p.shell.answers:
 	}
-	fmt.Fprintln(p.shell.o.Err)
+	fmt.Fprintln(out)
 	if sig == os.Interrupt {
 		return "", errInterrupted
 	}
-	return "", errTerminated
+	return "", ErrTerminated
 }
 
 func (p *plain) Read(prompt string) (string, error) {

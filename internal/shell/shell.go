@@ -101,8 +101,9 @@ func (s *Shell) Run(ctx context.Context) error {
 	defer signal.Stop(s.signals)
 	ctx = context.WithoutCancel(ctx)
 	if !s.out.interactive {
-		return s.script(ctx, s.o.In, true)
+		return errors.Join(s.script(ctx, s.o.In), s.out.closeFile())
 	}
+	defer s.out.closeFile()
 	restore := keepTerminal(s.o.In)
 	defer restore()
 	s.open()
@@ -160,7 +161,12 @@ func (s *Shell) clear() {
 }
 
 // input runs what was typed or read: statements and meta commands.
-func (s *Shell) input(ctx context.Context, text string) error {
+func (s *Shell) input(ctx context.Context, text string) (err error) {
+	defer func() {
+		if p := recover(); p != nil { // a fault of the shell's own: told, and the next input read
+			err = sqlerr.New(sqlerr.Internal, "internal error: %v", p).WithDetail("this is a fault of skyql; please report it with what was typed")
+		}
+	}()
 	switch strings.ToLower(strings.TrimRight(strings.TrimSpace(text), "; ")) {
 	case "":
 		return nil
@@ -184,9 +190,9 @@ func (s *Shell) input(ctx context.Context, text string) error {
 	return nil
 }
 
-// script runs all of a reader. last says that what is left at its end runs
-// without a semicolon, as the argument of query does.
-func (s *Shell) script(ctx context.Context, r io.Reader, last bool) error {
+// script runs all of a reader. What is left at its end runs without a
+// semicolon, as the argument of query does.
+func (s *Shell) script(ctx context.Context, r io.Reader) error {
 	text, err := io.ReadAll(r)
 	if err != nil {
 		return err
@@ -202,9 +208,6 @@ func (s *Shell) script(ctx context.Context, r io.Reader, last bool) error {
 		if err := s.input(ctx, next); err != nil {
 			return ignoreEnd(err)
 		}
-	}
-	if strings.TrimSpace(pending.String()) == "" || !last {
-		return nil
 	}
 	return ignoreEnd(s.input(ctx, pending.String()))
 }
