@@ -26,6 +26,7 @@ import (
 	cc "github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
 	"github.com/aws/aws-sdk-go-v2/service/organizations"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
+	"github.com/aws/smithy-go/logging"
 )
 
 // Options say how to reach AWS. The zero value is the SDK's default chain.
@@ -80,7 +81,8 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 		c.config = aws.Config{Region: o.Region, HTTPClient: client,
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client)}
+		// The SDK's own words would stand between ours: an error says what it tried.
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(logging.Nop{})}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}

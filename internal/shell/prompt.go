@@ -31,7 +31,7 @@ func (s *Shell) greet(ctx context.Context) error {
 	if s.o.Quiet {
 		return nil
 	}
-	if s.history.first {
+	if s.history.first && (err == nil || s.o.Sandbox) {
 		fmt.Fprintf(s.o.Out, "try:  SELECT * FROM aws.connect.users LIMIT 5;     \\dt *bucket*     \\d aws.s3.buckets     EXPLAIN …\n")
 	}
 	where := []string{s.where(), s.regions(), `\? for help`}
