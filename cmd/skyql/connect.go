@@ -36,7 +36,9 @@ type connection struct {
 	changes           session.Changes
 	params            map[string]string
 	format            string // of the environment or the configuration file
-	counted           int    // calls of statements that are done
+	fresh             string // cache where nobody says, "" for none
+	notify            func(string)
+	counted           int // calls of statements that are done
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
@@ -74,8 +76,9 @@ func (c *connection) settings() (session.Settings, error) {
 	if c.maxCalls != 0 {
 		flags["max_calls"] = strconv.Itoa(c.maxCalls)
 	}
+	defaults := map[string]string{"cache": c.fresh}
 	for _, name := range session.SettingNames() {
-		for _, from := range []struct{ what, value string }{{configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
+		for _, from := range []struct{ what, value string }{{"", defaults[name]}, {configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
 			if from.value == "" {
 				continue
 			}
@@ -94,7 +97,7 @@ func (c *connection) settings() (session.Settings, error) {
 	}{{&c.role, "assume_role"}, {&c.externalID, "external_id"}, {&c.sessionName, "role_session_name"}, {&c.profile, "profile"}} {
 		*x.to = firstOf(*x.to, env("SKYQL_"+strings.ToUpper(x.name)), file[x.name])
 	}
-	c.format = firstOf(env("SKYQL_FORMAT"), file["format"])
+	c.format = firstOf(c.format, env("SKYQL_FORMAT"), file["format"])
 	return out, nil
 }
 
@@ -117,6 +120,9 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		Changes:  c.changes,
 		TempDir:  filepath.Join(cacheDir(), "tmp"),
 		Notify:   func(text string) { writeNotice(s, text) },
+	}
+	if c.notify != nil {
+		o.Notify = c.notify
 	}
 	if c.debug {
 		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))

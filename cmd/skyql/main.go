@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/skyql/skyql/internal/shell"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
@@ -71,7 +72,7 @@ func run(ctx context.Context, args []string, s streams) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, shell.ErrTerminated):
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
 	case errors.Is(err, errMissing):
@@ -80,17 +81,13 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitChanges
 	case errors.Is(err, errShown):
 	default:
-		var e *sqlerr.Error
-		if errors.As(err, &e) {
-			fmt.Fprint(s.err, e.Format())
-		} else {
-			fmt.Fprintf(s.err, "error: %v\n", err)
-		}
+		fmt.Fprint(s.err, sqlerr.Show(err))
 	}
 	return exitError
 }
 
 func newRoot(s streams) *cobra.Command {
+	alone := &prompt{}
 	root := &cobra.Command{
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
@@ -101,7 +98,7 @@ func newRoot(s streams) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmd.Help()
+				return alone.alone(cmd, s)
 			}
 			e := sqlerr.New(sqlerr.InvalidParameter, "unknown command %q", args[0])
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -114,7 +111,8 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
+	alone.flags(root)
+	root.AddCommand(newShell(s), newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root
 }
 

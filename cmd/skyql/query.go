@@ -98,7 +98,7 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		start, calls := time.Now(), sess.Calls()
 		n, err := render.Write(out, q.format, r.Rows, render.Options{Width: width(out)})
 		if err == nil && width(s.err) > 0 && !q.quiet {
-			fmt.Fprintf(s.err, "%d %s · %d %s · %.1f s\n", n, plural(n, "row"), calls-q.counted, plural(calls-q.counted, "call"), (r.Took + time.Since(start)).Seconds())
+			fmt.Fprintln(s.err, render.Tally(render.Count(n, "row"), calls-q.counted, r.Took+time.Since(start)))
 		}
 		q.counted = calls
 		return err
@@ -118,13 +118,6 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return errChanges
 	}
 	return q.told.err
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
 }
 
 // text is the script to run.

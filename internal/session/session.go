@@ -53,6 +53,7 @@ type Options struct {
 type Link struct {
 	cloud   *cloudcontrol.Cloud
 	fetcher *fetch.Fetcher
+	catalog *catalog.Catalog
 }
 
 // NewLink loads credentials and endpoints. It makes no call to AWS.
@@ -64,7 +65,7 @@ func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, lo
 	if c == nil {
 		c = catalog.Embedded()
 	}
-	return &Link{cloud, fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
+	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
 		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
 			return cloud.Client(ctx, account, region)
 		}})}, nil
