@@ -23,9 +23,11 @@ var allowed = map[string][]string{
 	"syntax":       {"sqlerr"},
 	"plan":         {"syntax", "catalog", "sqlerr"},
 	"fetch":        {"plan", "catalog", "cloudcontrol"},
-	"engine":       {"catalog", "sqlerr"},
+	"engine":       {"catalog", "sqlerr", "syntax"},
 	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine"},
 	"render":       {"engine"},
+	"pgcatalog":    {"sqlerr", "catalog", "syntax", "engine"},
+	"pgwire":       {"sqlerr", "syntax", "engine", "session", "pgcatalog"},
 	"docgen":       {"catalog"},
 	"sandbox":      {"catalog"},
 }
@@ -36,6 +38,8 @@ var only = map[string]string{
 	"github.com/aws/aws-sdk-go-v2":    "cloudcontrol",
 	"github.com/aws/smithy-go":        "cloudcontrol",
 	"github.com/jedib0t/go-pretty/v6": "render",
+	"github.com/jackc/pgx/v5":         "pgwire",
+	"github.com/xdg-go/scram":         "pgwire",
 }
 
 func packages(t *testing.T) []string {

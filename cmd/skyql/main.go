@@ -91,6 +91,6 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
+	root.AddCommand(newQuery(s), newServer(s), newSandbox(s), newCatalog(s), newDocs(s))
 	return root
 }

@@ -249,6 +249,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		toks = toks[1:]
 	}
 	if !toks[0].IsName() {
+		if err := s.permitSetting(st, toks[0].Text); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil) // DuckDB's parser says what is missing
 	}
 	name := strings.ToLower(toks[0].Text)
@@ -258,6 +261,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	own := settingOf(name)
 	if own == nil {
+		if err := s.permitSetting(st, name); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil)
 	}
 	var values []string

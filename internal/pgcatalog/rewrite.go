@@ -1,0 +1,236 @@
+package pgcatalog
+
+import (
+	"errors"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
+)
+
+var macroName = regexp.MustCompile(`(?m)^CREATE (?:TEMP )?MACRO "?([a-z_0-9~*!]+)"?\(`)
+
+// own are the names of the relations and functions of this package.
+var own = sync.OnceValue(func() map[string]bool {
+	out := map[string]bool{}
+	for line := range strings.Lines(relationsText) {
+		name, _, _ := strings.Cut(line, " ")
+		if !strings.HasPrefix(name, "information_schema.") {
+			out[name] = true
+		}
+	}
+	for _, text := range []string{catalogSQL, sessionSQL} {
+		for _, m := range macroName.FindAllStringSubmatch(text, -1) {
+			out[m[1]] = true
+		}
+	}
+	return out
+})
+
+// words are functions that are written without parentheses.
+var words = map[string]bool{"current_user": true, "session_user": true, "current_catalog": true, "current_schema": true, "current_role": true}
+
+// Mentions reports whether a statement is a query that names something of
+// PostgreSQL's catalogs.
+func (c *Conn) Mentions(st syntax.Statement) bool {
+	if st.Verb != syntax.Read {
+		return false
+	}
+	for i, t := range st.Tokens {
+		if !t.IsName() {
+			continue
+		}
+		name := strings.ToLower(t.Text)
+		switch {
+		case name == "pg_catalog", name == "information_schema", words[name] && t.Kind == syntax.Name:
+			return true
+		case own()[name] && (strings.HasPrefix(name, "pg_") || st.Tokens[i+1].IsOp("(")):
+			return true
+		case castTo(st.Tokens, i) != "":
+			return true
+		}
+	}
+	return false
+}
+
+// registered are the types whose values are ids that print as names: the
+// function that finds the id of a name, and the one that finds the name.
+var registered = map[string][2]string{
+	"regclass": {"skyql_class_oid", "skyql_class_name"}, "regtype": {"skyql_type_oid", "skyql_type_name"}, "regnamespace": {"skyql_namespace_oid", "skyql_namespace_name"},
+	"regproc": {"skyql_proc_oid", "skyql_proc_name"}, "regprocedure": {"skyql_proc_oid", "skyql_proc_name"}, "regrole": {"skyql_role_oid", "skyql_role_name"},
+}
+
+// castTo gives the registered type that the tokens from i on name, if they
+// stand behind :: or AS.
+func castTo(toks []syntax.Token, i int) string {
+	name := strings.ToLower(toks[i].Text)
+	if _, ok := registered[name]; !ok || i == 0 {
+		return ""
+	}
+	if before := toks[i-1]; before.IsOp("::") || before.Is("AS") || before.IsOp(".") {
+		return name
+	}
+	return ""
+}
+
+// rewrite turns what is PostgreSQL's spelling alone into DuckDB's:
+//
+//	pg_catalog.x                    x
+//	information_schema.x            infos.x
+//	OPERATOR(pg_catalog.~)          ~
+//	COLLATE "C", pg_catalog.default gone: texts are compared by their bytes
+//	x::regclass, CAST(x AS regclass) a function of x
+func rewrite(st syntax.Statement) syntax.Rewritten {
+	var edits []syntax.Edit
+	toks := st.Tokens
+	drop := func(from, to int) { edits = append(edits, syntax.Edit{Pos: toks[from].Pos, End: toks[to].End}) }
+	for i := 0; i < len(toks)-1; i++ {
+		t := toks[i]
+		switch {
+		case t.Is("OPERATOR") && toks[i+1].IsOp("("):
+			end := i + 2
+			for end < len(toks)-1 && !toks[end].IsOp(")") {
+				end++
+			}
+			op := strings.TrimSpace(st.Text[toks[i+1].End:toks[end].Pos])
+			if at := strings.LastIndexByte(op, '.'); at >= 0 {
+				op = op[at+1:]
+			}
+			edits = append(edits, syntax.Edit{Pos: t.Pos, End: toks[end].End, Text: " " + op + " "})
+			i = end
+		case t.Is("COLLATE") && toks[i+1].IsName():
+			end := i + 1
+			for end+2 < len(toks) && toks[end+1].IsOp(".") {
+				end += 2
+			}
+			drop(i, end)
+			i = end
+		case t.IsName() && strings.EqualFold(t.Text, "aws") && toks[i+1].IsOp(".") && i+2 < len(toks) && isSystem(toks[i+2]):
+			drop(i, i+1)
+			i++
+		case t.IsName() && strings.EqualFold(t.Text, "pg_catalog") && toks[i+1].IsOp("."):
+			if i+2 < len(toks) && castTo(toks, i+2) != "" && cast(st, i+2, &edits) {
+				i += 2
+				continue
+			}
+			drop(i, i+1)
+			i++
+		case t.IsName() && strings.EqualFold(t.Text, "information_schema") && toks[i+1].IsOp("."):
+			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.End, Text: infos})
+		case t.IsName() && castTo(toks, i) != "":
+			cast(st, i, &edits)
+		}
+	}
+	return syntax.Rewrite(st.Text, edits)
+}
+
+func isSystem(t syntax.Token) bool {
+	return strings.EqualFold(t.Text, "pg_catalog") || strings.EqualFold(t.Text, "information_schema")
+}
+
+// cast turns a cast to the registered type at token i into a call.
+func cast(st syntax.Statement, i int, edits *[]syntax.Edit) bool {
+	toks := st.Tokens
+	first := i // of the type's name
+	if i >= 2 && toks[i-1].IsOp(".") {
+		first = i - 2
+	}
+	f := registered[strings.ToLower(toks[i].Text)]
+	switch {
+	case first > 0 && toks[first-1].IsOp("::"):
+		start := operand(toks, first-2)
+		if start < 0 {
+			return false
+		}
+		name := f[1]
+		if constant(toks[start]) && start == first-2 {
+			name = f[0]
+		}
+		*edits = append(*edits, syntax.Edit{Pos: toks[start].Pos, End: toks[start].Pos, Text: name + "("},
+			syntax.Edit{Pos: toks[first-1].Pos, End: toks[i].End, Text: ")"})
+		return true
+	case first > 0 && toks[first-1].Is("AS") && toks[i+1].IsOp(")"):
+		open := opening(toks, i+1)
+		if open < 1 || !toks[open-1].Is("CAST") {
+			return false
+		}
+		name := f[1]
+		if constant(toks[open+1]) && open+2 == first-1 {
+			name = f[0]
+		}
+		*edits = append(*edits, syntax.Edit{Pos: toks[open-1].Pos, End: toks[open-1].End, Text: name},
+			syntax.Edit{Pos: toks[first-1].Pos, End: toks[i].End})
+		return true
+	}
+	return false
+}
+
+func constant(t syntax.Token) bool { return t.Kind == syntax.String || t.Kind == syntax.Param }
+
+// operand gives the first token of the operand that ends at token i, -1 where
+// that can't be told.
+func operand(toks []syntax.Token, i int) int {
+	for i >= 0 {
+		switch t := toks[i]; {
+		case t.IsOp(")") || t.IsOp("]"):
+			if i = opening(toks, i); i < 0 {
+				return -1
+			}
+			if i > 0 && (toks[i-1].IsName() && !isKeyword(toks[i-1]) || toks[i].IsOp("[")) {
+				i-- // a call's name, or what is indexed
+				if toks[i].IsOp(")") || toks[i].IsOp("]") {
+					continue
+				}
+			}
+		case t.IsName(), t.Kind == syntax.String, t.Kind == syntax.Number, t.Kind == syntax.Param:
+		default:
+			return -1
+		}
+		for i >= 2 && toks[i-1].IsOp(".") {
+			i -= 2
+		}
+		if i >= 2 && toks[i-1].IsOp("::") { // a cast of a cast
+			i -= 2
+			continue
+		}
+		return i
+	}
+	return -1
+}
+
+func isKeyword(t syntax.Token) bool {
+	switch strings.ToUpper(t.Text) {
+	case "SELECT", "WHERE", "AND", "OR", "NOT", "IN", "ON", "THEN", "ELSE", "WHEN", "CASE", "BY", "AS", "FROM", "ANY", "ALL":
+		return t.Kind == syntax.Name
+	}
+	return false
+}
+
+// opening finds the bracket that the one at token i closes.
+func opening(toks []syntax.Token, i int) int {
+	depth := 0
+	for ; i >= 0; i-- {
+		switch t := toks[i]; {
+		case t.IsOp(")"), t.IsOp("]"):
+			depth++
+		case t.IsOp("("), t.IsOp("["):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return -1
+}
+
+// here moves an error's place into what the client wrote.
+func here(err error, text syntax.Rewritten) error {
+	var e *sqlerr.Error
+	if !errors.As(err, &e) || e.Position == 0 {
+		return err
+	}
+	e.Position = text.Offset(e.Position-1) + 1
+	e.Statement = text.Original
+	return e
+}
