@@ -54,6 +54,7 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open DuckDB: %w", err)
 	}
 	e.db = sql.OpenDB(c)
+	e.db.SetMaxIdleConns(-1) // a connection ends with its DB: what is temporary is nobody else's
 	if e.conn, err = e.db.Conn(ctx); err != nil {
 		e.db.Close()
 		return nil, fmt.Errorf("open DuckDB: %w", err)

@@ -1,23 +1,18 @@
 -- What fills PostgreSQL's relations, and its functions about them. The tables
--- are there already, empty; skyql_facts holds what there is.
+-- are there already, empty; what there is is in skyql_schemas, _tables, _columns, _types.
 CREATE TYPE name AS VARCHAR;
-CREATE TYPE "char" AS VARCHAR;
 CREATE TYPE xid AS BIGINT;
 CREATE TYPE int2vector AS SMALLINT[];
 CREATE TYPE oidvector AS UINTEGER[];
 CREATE TYPE sql_identifier AS VARCHAR;
 
-CREATE TABLE skyql_columns AS SELECT unnest(from_json(f->'columns', '[{"rel":"UINTEGER","num":"SMALLINT","name":"VARCHAR","type":"UINTEGER","notnull":"BOOLEAN","comment":"VARCHAR"}]'), recursive := true) FROM skyql_facts;
-CREATE TABLE skyql_tables AS SELECT unnest(from_json(f->'tables', '[{"oid":"UINTEGER","schema":"UINTEGER","name":"VARCHAR","columns":"SMALLINT","comment":"VARCHAR"}]'), recursive := true) FROM skyql_facts;
-CREATE TABLE skyql_types AS SELECT t[1]::UINTEGER AS oid, t[2] AS name, t[3]::SMALLINT AS len, t[4] AS kind, t[5] AS category, t[6]::UINTEGER AS elem, t[7]::UINTEGER AS arr
-	FROM (SELECT unnest(from_json(types, '[["VARCHAR"]]')) AS t FROM skyql_facts);
 CREATE TABLE skyql_type_names AS SELECT oid, coalesce(map {'bool': 'boolean', 'int2': 'smallint', 'int4': 'integer', 'int8': 'bigint', 'float4': 'real', 'float8': 'double precision', 'varchar': 'character varying',
 	'bpchar': 'character', 'timestamp': 'timestamp without time zone', 'timestamptz': 'timestamp with time zone', 'time': 'time without time zone', 'timetz': 'time with time zone', 'varbit': 'bit varying', 'char': '"char"'}[name], name) AS name
 	FROM skyql_types WHERE NOT (category = 'A' AND elem <> 0);
 INSERT INTO skyql_type_names SELECT a.oid, n.name || '[]' FROM skyql_types a JOIN skyql_type_names n ON n.oid = a.elem WHERE a.category = 'A';
 
 INSERT INTO pg_namespace BY NAME SELECT oid, nspname, 10 AS nspowner FROM (VALUES (11::UINTEGER, 'pg_catalog'), (2200, 'public'), (13000, 'information_schema')) v(oid, nspname);
-INSERT INTO pg_namespace BY NAME SELECT oid, name AS nspname, 10 AS nspowner FROM (SELECT unnest(from_json(f->'schemas', '[{"oid":"UINTEGER","name":"VARCHAR"}]'), recursive := true) FROM skyql_facts);
+INSERT INTO pg_namespace BY NAME SELECT oid, name AS nspname, 10 AS nspowner FROM skyql_schemas;
 INSERT INTO pg_class BY NAME SELECT oid, name AS relname, schema AS relnamespace, 0 AS reltype, 0 AS reloftype, 10 AS relowner, 2 AS relam, oid AS relfilenode, 0 AS reltablespace, 0 AS relpages, -1 AS reltuples, 0 AS relallvisible, 0 AS reltoastrelid,
 	true AS relhasindex, false AS relisshared, 'p' AS relpersistence, 'r' AS relkind, columns AS relnatts, 0 AS relchecks, false AS relhasrules, false AS relhastriggers, false AS relhassubclass, false AS relrowsecurity,
 	false AS relforcerowsecurity, true AS relispopulated, 'd' AS relreplident, false AS relispartition, 0 AS relrewrite, 0 AS relfrozenxid, 0 AS relminmxid FROM skyql_tables;
@@ -36,7 +31,7 @@ INSERT INTO skyql_columns SELECT s.oid, c.column_index, c.column_name, coalesce(
 	'VARCHAR[]': 1009, 'SMALLINT[]': 1005, 'UINTEGER[]': 1028, 'FLOAT[]': 1021, 'BOOLEAN[]': 1000, 'DOUBLE[]': 1022}[c.data_type], 1700), false, ''
 	FROM duckdb_columns() c JOIN skyql_system s ON s.engine_oid = c.table_oid AND s.name = c.table_name WHERE c.database_name = current_database();
 INSERT INTO pg_attribute BY NAME SELECT c.rel AS attrelid, c.name AS attname, c.type AS atttypid, -1 AS attstattarget, coalesce(t.len, -1) AS attlen, c.num AS attnum, CASE WHEN t.category = 'A' THEN 1 ELSE 0 END AS attndims, -1 AS attcacheoff, -1 AS atttypmod, false AS attbyval,
-	'i' AS attalign, 'x' AS attstorage, '' AS attcompression, c.notnull AS attnotnull, false AS atthasdef, false AS atthasmissing, '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS attinhcount,
+	'i' AS attalign, 'x' AS attstorage, '' AS attcompression, c."notnull" AS attnotnull, false AS atthasdef, false AS atthasmissing, '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS attinhcount,
 	CASE WHEN c.type IN (25, 1009) THEN 100 ELSE 0 END AS attcollation FROM skyql_columns c LEFT JOIN skyql_types t ON t.oid = c.type ORDER BY c.rel, c.num;
 INSERT INTO pg_attribute BY NAME SELECT t.oid + 100000 AS attrelid, k.name AS attname, 25 AS atttypid, -1 AS attstattarget, -1 AS attlen, k.num AS attnum, 0 AS attndims, -1 AS attcacheoff, -1 AS atttypmod, false AS attbyval, 'i' AS attalign, 'x' AS attstorage, '' AS attcompression,
 	false AS attnotnull, false AS atthasdef, false AS atthasmissing, '' AS attidentity, '' AS attgenerated, false AS attisdropped, true AS attislocal, 0 AS attinhcount, 100 AS attcollation
@@ -44,7 +39,7 @@ INSERT INTO pg_attribute BY NAME SELECT t.oid + 100000 AS attrelid, k.name AS at
 INSERT INTO pg_type BY NAME SELECT oid, name AS typname, 11 AS typnamespace, 10 AS typowner, len AS typlen, len BETWEEN 1 AND 8 AS typbyval, kind AS typtype, category AS typcategory, name IN ('text', 'float8', 'bool', 'timestamptz', 'oid', 'interval') AS typispreferred, true AS typisdefined,
 	',' AS typdelim, 0 AS typrelid, CASE WHEN category = 'A' THEN 'array_subscript_handler' ELSE '-' END AS typsubscript, elem AS typelem, arr AS typarray, CASE WHEN category = 'A' THEN 'array_in' ELSE name || 'in' END AS typinput, CASE WHEN category = 'A' THEN 'array_out' ELSE name || 'out' END AS typoutput,
 	CASE WHEN category = 'A' THEN 'array_recv' ELSE name || 'recv' END AS typreceive, CASE WHEN category = 'A' THEN 'array_send' ELSE name || 'send' END AS typsend, '-' AS typmodin, '-' AS typmodout, '-' AS typanalyze, 'i' AS typalign, 'x' AS typstorage, false AS typnotnull, 0 AS typbasetype, -1 AS typtypmod,
-	0 AS typndims, CASE WHEN category = 'S' THEN 100 ELSE 0 END AS typcollation FROM skyql_types;
+	0 AS typndims, CASE WHEN category = 'S' OR oid = 1009 THEN 100 ELSE 0 END AS typcollation FROM skyql_types;
 INSERT INTO pg_index BY NAME SELECT oid + 100000 AS indexrelid, oid AS indrelid, 3 AS indnatts, 3 AS indnkeyatts, true AS indisunique, false AS indnullsnotdistinct, true AS indisprimary, false AS indisexclusion, true AS indimmediate, false AS indisclustered, true AS indisvalid, false AS indcheckxmin,
 	true AS indisready, true AS indislive, false AS indisreplident, [1, 2, 3] AS indkey, [100, 100, 100] AS indcollation, [3126, 3126, 3126] AS indclass, [0, 0, 0] AS indoption FROM skyql_tables;
 INSERT INTO pg_constraint BY NAME SELECT oid + 100000 AS oid, name || '_pkey' AS conname, schema AS connamespace, 'p' AS contype, false AS condeferrable, false AS condeferred, true AS convalidated, oid AS conrelid, 0 AS contypid, oid + 100000 AS conindid, 0 AS conparentid, 0 AS confrelid,
@@ -82,8 +77,17 @@ INSERT INTO infos.information_schema_catalog_name VALUES ('aws');
 INSERT INTO infos.enabled_roles VALUES ('skyql');
 INSERT INTO infos.table_privileges BY NAME SELECT 'skyql' AS grantor, 'PUBLIC' AS grantee, 'aws' AS table_catalog, table_schema, table_name, 'SELECT' AS privilege_type, 'NO' AS is_grantable, 'YES' AS with_hierarchy FROM infos.tables;
 INSERT INTO infos.role_table_grants BY NAME SELECT * FROM infos.table_privileges;
-DROP TABLE skyql_facts;
 
+-- What macros look up. A macro's argument is put into its body as it is, so no
+-- name in here may be one that an argument can hold.
+CREATE VIEW skyql_l_class AS SELECT c.oid AS l_oid, c.relname AS l_name, c.relnamespace AS l_nsp, n.nspname AS l_schema, c.relkind AS l_kind FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace;
+CREATE VIEW skyql_l_type AS SELECT t.oid AS l_oid, t.name AS l_name, d.name AS l_display FROM skyql_types t LEFT JOIN skyql_type_names d ON d.oid = t.oid;
+CREATE VIEW skyql_l_schema AS SELECT oid AS l_oid, nspname AS l_name FROM pg_namespace;
+CREATE VIEW skyql_l_description AS SELECT objoid AS l_oid, objsubid AS l_sub, description AS l_text FROM pg_description;
+CREATE VIEW skyql_l_proc AS SELECT oid AS l_oid, proname AS l_name, prorettype AS l_type FROM pg_proc;
+CREATE VIEW skyql_l_key AS SELECT t.oid + 100000 AS l_oid, t.name AS l_name, n.nspname AS l_schema FROM skyql_tables t JOIN pg_namespace n ON n.oid = t.schema;
+
+CREATE MACRO skyql_reads(p) AS upper(p) LIKE 'SELECT%';
 CREATE MACRO "~*"(a, b) AS regexp_matches(a, b, 'i');
 CREATE MACRO "!~*"(a, b) AS NOT regexp_matches(a, b, 'i');
 CREATE MACRO regexp_full_match(a, b) AS regexp_matches(a, b);
@@ -91,24 +95,24 @@ CREATE MACRO version() AS 'PostgreSQL 15.0 (skyql, AWS through the Cloud Control
 CREATE MACRO current_database() AS 'aws';
 CREATE MACRO current_catalog() AS 'aws';
 CREATE MACRO pg_get_expr(e, r) AS NULL::VARCHAR, (e, r, pretty) AS NULL::VARCHAR;
-CREATE MACRO format_type(o, m) AS coalesce((SELECT any_value(n.name) FROM skyql_type_names n WHERE n.oid = o) || CASE WHEN o = 1700 AND m > 4 THEN '(' || ((m - 4) >> 16) || ',' || ((m - 4) & 65535) || ')' WHEN o IN (1042, 1043) AND m > 4 THEN '(' || (m - 4) || ')' ELSE '' END, CASE WHEN o IS NOT NULL THEN '???' END);
+CREATE MACRO format_type(o, m) AS coalesce((SELECT any_value(l_display) FROM skyql_l_type WHERE l_oid = o) || CASE WHEN o = 1700 AND m > 4 THEN '(' || ((m - 4) >> 16) || ',' || ((m - 4) & 65535) || ')' WHEN o IN (1042, 1043) AND m > 4 THEN '(' || (m - 4) || ')' ELSE '' END, CASE WHEN o IS NOT NULL THEN '???' END);
 CREATE MACRO quote_ident(n) AS CASE WHEN regexp_full_match(n, '^[a-z_][a-z0-9_$]*$') THEN n ELSE '"' || replace(n, '"', '""') || '"' END;
 CREATE MACRO quote_literal(n) AS '''' || replace(n, '''', '''''') || '''';
 CREATE MACRO skyql_unquote(n, i) AS nullif(CASE WHEN regexp_matches(regexp_extract(n, '^("[^"]*"|[^".]+)(?:\.("[^"]*"|[^".]+))?$', i), '^"') THEN replace(regexp_extract(n, '^("[^"]*"|[^".]+)(?:\.("[^"]*"|[^".]+))?$', i), '"', '') ELSE lower(regexp_extract(n, '^("[^"]*"|[^".]+)(?:\.("[^"]*"|[^".]+))?$', i)) END, '');
-CREATE MACRO skyql_type_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT min(t.oid) FROM skyql_types t LEFT JOIN skyql_type_names d ON d.oid = t.oid WHERE t.name = lower(replace(n, 'pg_catalog.', '')) OR d.name = lower(replace(n, 'pg_catalog.', ''))));
+CREATE MACRO skyql_type_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT min(l_oid) FROM skyql_l_type WHERE l_name = lower(replace(n, 'pg_catalog.', '')) OR l_display = lower(replace(n, 'pg_catalog.', ''))));
 CREATE MACRO to_regtype(n) AS skyql_type_oid(n);
 CREATE MACRO skyql_type_name(o) AS format_type(o, -1);
-CREATE MACRO skyql_namespace_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT any_value(s.oid) FROM pg_namespace s WHERE s.nspname = skyql_unquote(n, 1)));
+CREATE MACRO skyql_namespace_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT any_value(l_oid) FROM skyql_l_schema WHERE l_name = skyql_unquote(n, 1)));
 CREATE MACRO to_regnamespace(n) AS skyql_namespace_oid(n);
-CREATE MACRO skyql_namespace_name(o) AS (SELECT any_value(quote_ident(s.nspname)) FROM pg_namespace s WHERE s.oid = o);
-CREATE MACRO skyql_proc_oid(n) AS (SELECT min(p.oid) FROM pg_proc p WHERE p.proname = lower(regexp_extract(n, '([^.(]+)(\(|$)', 1)));
+CREATE MACRO skyql_namespace_name(o) AS (SELECT any_value(quote_ident(l_name)) FROM skyql_l_schema WHERE l_oid = o);
+CREATE MACRO skyql_proc_oid(n) AS (SELECT min(l_oid) FROM skyql_l_proc WHERE l_name = lower(regexp_extract(n, '([^.(]+)(\(|$)', 1)));
 CREATE MACRO skyql_proc_name(o) AS o::VARCHAR;
 CREATE MACRO skyql_role_oid(n) AS 10::UINTEGER;
-CREATE MACRO obj_description(o) AS (SELECT any_value(d.description) FROM pg_description d WHERE d.objoid = o AND d.objsubid = 0), (o, cat) AS (SELECT any_value(d.description) FROM pg_description d WHERE d.objoid = o AND d.objsubid = 0 AND cat = 'pg_class');
+CREATE MACRO obj_description(o) AS (SELECT any_value(l_text) FROM skyql_l_description WHERE l_oid = o AND l_sub = 0), (o, cat) AS (SELECT any_value(l_text) FROM skyql_l_description WHERE l_oid = o AND l_sub = 0 AND cat = 'pg_class');
 CREATE MACRO shobj_description(o, cat) AS CASE WHEN cat = 'pg_database' THEN 'AWS resources: a schema is a service' END;
-CREATE MACRO col_description(o, n) AS (SELECT any_value(d.description) FROM pg_description d WHERE d.objoid = o AND d.objsubid = n);
-CREATE MACRO pg_get_constraintdef(o) AS (SELECT any_value('PRIMARY KEY (account_id, region, identifier)') FROM pg_constraint c WHERE c.oid = o), (o, pretty) AS (SELECT any_value('PRIMARY KEY (account_id, region, identifier)') FROM pg_constraint c WHERE c.oid = o);
-CREATE MACRO skyql_indexdef(o) AS (SELECT any_value('CREATE UNIQUE INDEX ' || quote_ident(t.name || '_pkey') || ' ON ' || quote_ident(n.nspname) || '.' || quote_ident(t.name) || ' USING btree (account_id, region, identifier)') FROM skyql_tables t JOIN pg_namespace n ON n.oid = t.schema WHERE t.oid + 100000 = o);
+CREATE MACRO col_description(o, n) AS (SELECT any_value(l_text) FROM skyql_l_description WHERE l_oid = o AND l_sub = n);
+CREATE MACRO pg_get_constraintdef(o) AS (SELECT any_value('PRIMARY KEY (account_id, region, identifier)') FROM skyql_l_key WHERE l_oid = o), (o, pretty) AS (SELECT any_value('PRIMARY KEY (account_id, region, identifier)') FROM skyql_l_key WHERE l_oid = o);
+CREATE MACRO skyql_indexdef(o) AS (SELECT any_value('CREATE UNIQUE INDEX ' || quote_ident(l_name || '_pkey') || ' ON ' || quote_ident(l_schema) || '.' || quote_ident(l_name) || ' USING btree (account_id, region, identifier)') FROM skyql_l_key WHERE l_oid = o);
 CREATE MACRO pg_get_indexdef(o) AS skyql_indexdef(o), (o, n, pretty) AS CASE WHEN n = 0 THEN skyql_indexdef(o) ELSE ['account_id', 'region', 'identifier'][n] END;
 CREATE MACRO pg_get_viewdef(o) AS NULL::VARCHAR, (o, pretty) AS NULL::VARCHAR;
 CREATE MACRO pg_get_ruledef(o) AS NULL::VARCHAR, (o, pretty) AS NULL::VARCHAR;
@@ -116,7 +120,7 @@ CREATE MACRO pg_get_triggerdef(o) AS NULL::VARCHAR, (o, pretty) AS NULL::VARCHAR
 CREATE MACRO pg_get_partkeydef(o) AS NULL::VARCHAR;
 CREATE MACRO pg_get_statisticsobjdef_columns(o) AS NULL::VARCHAR;
 CREATE MACRO pg_get_serial_sequence(t, c) AS NULL::VARCHAR;
-CREATE MACRO pg_get_function_result(o) AS (SELECT any_value(format_type(p.prorettype, -1)) FROM pg_proc p WHERE p.oid = o);
+CREATE MACRO pg_get_function_result(o) AS (SELECT any_value(format_type(l_type, -1)) FROM skyql_l_proc WHERE l_oid = o);
 CREATE MACRO pg_get_function_arguments(o) AS CASE WHEN o = 59999 THEN 'tags json, key text' ELSE '' END;
 CREATE MACRO pg_get_function_identity_arguments(o) AS CASE WHEN o = 59999 THEN 'tags json, key text' ELSE '' END;
 CREATE MACRO pg_get_functiondef(o) AS NULL::VARCHAR;
@@ -135,6 +139,8 @@ CREATE MACRO pg_ts_template_is_visible(o) AS o IS NOT NULL;
 CREATE MACRO pg_relation_is_publishable(o) AS false;
 CREATE MACRO pg_relation_is_updatable(o, x) AS 0;
 CREATE MACRO pg_column_is_updatable(o, n, x) AS false;
+CREATE MACRO getdatabaseencoding() AS 'UTF8';
+CREATE MACRO pg_client_encoding() AS 'UTF8';
 CREATE MACRO pg_encoding_to_char(e) AS CASE WHEN e = 6 THEN 'UTF8' ELSE '' END;
 CREATE MACRO pg_char_to_encoding(e) AS CASE WHEN upper(e) = 'UTF8' THEN 6 ELSE -1 END;
 CREATE MACRO pg_is_in_recovery() AS false;
@@ -167,7 +173,6 @@ CREATE MACRO has_function_privilege(f, p) AS upper(p) = 'EXECUTE', (u, f, p) AS 
 CREATE MACRO has_sequence_privilege(s, p) AS false, (u, s, p) AS false;
 CREATE MACRO has_tablespace_privilege(s, p) AS false, (u, s, p) AS false;
 CREATE MACRO has_language_privilege(s, p) AS true, (u, s, p) AS true;
-CREATE MACRO skyql_reads(p) AS upper(p) LIKE 'SELECT%';
 CREATE MACRO array_upper(a, d) AS len(a);
 CREATE MACRO array_lower(a, d) AS CASE WHEN len(a) > 0 THEN 1 END;
 CREATE MACRO array_position(a, v) AS list_position(a, v);

@@ -2,9 +2,11 @@ package pgcatalog
 
 import (
 	"context"
+	"database/sql/driver"
 	_ "embed"
-	"encoding/json"
 	"fmt"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -20,12 +22,11 @@ var typesText string
 //go:embed catalog.sql
 var catalogSQL string
 
-// Object ids. They mean something only while the process lives.
+// Object ids, which mean something only while the process lives. catalog.sql
+// gives a primary key's index the id of its table and 100000.
 const (
 	firstSchema = 16384
 	firstTable  = 20000
-	indexShift  = 100000 // a primary key's index, after its table
-	systemTable = 14000  // of PostgreSQL's relations without a known id
 )
 
 // infos is the schema that holds information_schema's relations: DuckDB has one
@@ -38,14 +39,26 @@ func (c *Catalog) fill(ctx context.Context, db *engine.DB) error {
 	if err != nil {
 		return err
 	}
-	if err := db.Exec(ctx, relations(), nil); err != nil {
+	if err := db.Exec(ctx, "BEGIN;"+relations()+factTables, nil); err != nil {
 		return err
 	}
-	if err := db.Exec(ctx, "CREATE TABLE skyql_facts AS SELECT $facts::JSON AS f, $types::JSON AS types", map[string]string{"facts": facts, "types": types()}); err != nil {
-		return err
+	for _, f := range []struct {
+		table string
+		rows  [][]driver.Value
+	}{{"skyql_schemas", facts.schemas}, {"skyql_tables", facts.tables}, {"skyql_columns", facts.columns}, {"skyql_types", types()}} {
+		if err := db.Append(f.table, slices.Values(f.rows)); err != nil {
+			return err
+		}
 	}
-	return db.Exec(ctx, catalogSQL, nil)
+	return db.Exec(ctx, catalogSQL+";COMMIT", nil)
 }
+
+const factTables = `
+CREATE TABLE skyql_schemas (oid UINTEGER, name VARCHAR);
+CREATE TABLE skyql_tables (oid UINTEGER, schema UINTEGER, name VARCHAR, columns SMALLINT, comment VARCHAR);
+CREATE TABLE skyql_columns (rel UINTEGER, num SMALLINT, name VARCHAR, type UINTEGER, "notnull" BOOLEAN, comment VARCHAR);
+CREATE TABLE skyql_types (oid UINTEGER, name VARCHAR, len SMALLINT, kind VARCHAR, category VARCHAR, elem UINTEGER, arr UINTEGER);
+`
 
 // relations are PostgreSQL's own, empty.
 func relations() string {
@@ -67,71 +80,46 @@ func relations() string {
 	return b.String()
 }
 
-// types are PostgreSQL's base types, as a JSON list.
-func types() string {
-	var rows [][]string
+// types are PostgreSQL's base types.
+func types() (rows [][]driver.Value) {
 	for line := range strings.Lines(typesText) {
-		rows = append(rows, strings.Fields(line))
+		f := strings.Fields(line)
+		number := func(i int) int64 {
+			n, err := strconv.ParseInt(f[i], 10, 64)
+			if err != nil {
+				panic("pgcatalog: types.txt: " + err.Error())
+			}
+			return n
+		}
+		rows = append(rows, []driver.Value{uint32(number(0)), f[1], int16(number(2)), f[3], f[4], uint32(number(5)), uint32(number(6))})
 	}
-	out, err := json.Marshal(rows)
-	if err != nil {
-		panic("pgcatalog: " + err.Error())
-	}
-	return string(out)
+	return rows
 }
 
-// facts are schemas, tables and columns, as JSON lists.
-func (c *Catalog) facts() (string, error) {
-	var f struct {
-		Schemas []schemaFact `json:"schemas"`
-		Tables  []tableFact  `json:"tables"`
-		Columns []columnFact `json:"columns"`
-	}
-	oid := firstTable
+// facts are what there is, as rows of the fact tables.
+type facts struct{ schemas, tables, columns [][]driver.Value }
+
+func (c *Catalog) facts() (*facts, error) {
+	f := &facts{}
+	oid := uint32(firstTable)
 	for i, service := range c.tables.Services() {
-		f.Schemas = append(f.Schemas, schemaFact{firstSchema + i, service})
+		schema := uint32(firstSchema + i)
+		f.schemas = append(f.schemas, []driver.Value{schema, service})
 		for _, e := range c.tables.Entries(service) {
 			t, err := c.tables.Table(e.Type)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
-			names := []string{t.Plural, t.Singular}
-			if t.Plural == t.Singular {
-				names = names[:1]
-			}
-			for _, name := range names {
-				f.Tables = append(f.Tables, tableFact{oid, firstSchema + i, name, len(t.Columns), comment(t)})
+			for _, name := range slices.Compact([]string{t.Plural, t.Singular}) {
+				f.tables = append(f.tables, []driver.Value{oid, schema, name, int16(len(t.Columns)), comment(t)})
 				for n, col := range t.Columns {
-					f.Columns = append(f.Columns, columnFact{oid, n + 1, col.Name, typeOID(col.Type), col.Property == "", c.notes(t, col)})
+					f.columns = append(f.columns, []driver.Value{oid, int16(n + 1), col.Name, typeOID(col.Type), col.Property == "", c.notes(t, col)})
 				}
 				oid++
 			}
 		}
 	}
-	out, err := json.Marshal(f)
-	return string(out), err
-}
-
-type schemaFact struct {
-	OID  int    `json:"oid"`
-	Name string `json:"name"`
-}
-
-type tableFact struct {
-	OID     int    `json:"oid"`
-	Schema  int    `json:"schema"`
-	Name    string `json:"name"`
-	Columns int    `json:"columns"`
-	Comment string `json:"comment"`
-}
-
-type columnFact struct {
-	Table   int    `json:"rel"`
-	Number  int    `json:"num"`
-	Name    string `json:"name"`
-	Type    uint32 `json:"type"`
-	NotNull bool   `json:"notnull"`
-	Comment string `json:"comment"`
+	return f, nil
 }
 
 func comment(t *catalog.Table) string {

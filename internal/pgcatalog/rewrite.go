@@ -82,6 +82,8 @@ func castTo(toks []syntax.Token, i int) string {
 //	OPERATOR(pg_catalog.~)          ~
 //	COLLATE "C", pg_catalog.default gone: texts are compared by their bytes
 //	x::regclass, CAST(x AS regclass) a function of x
+//	FROM generate_series(…) s       FROM generate_series(…) s(s)
+//	c.tableoid                      the id of the relation that c stands for
 func rewrite(st syntax.Statement) syntax.Rewritten {
 	var edits []syntax.Edit
 	toks := st.Tokens
@@ -121,9 +123,71 @@ func rewrite(st syntax.Statement) syntax.Rewritten {
 			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.End, Text: infos})
 		case t.IsName() && castTo(toks, i) != "":
 			cast(st, i, &edits)
+		case t.Is("tableoid") && i > 1 && toks[i-1].IsOp("."):
+			if relation := aliased(toks, toks[i-2].Text); relation != "" {
+				edits = append(edits, syntax.Edit{Pos: toks[i-2].Pos, End: t.End, Text: "skyql_class_oid(" + syntax.Literal("pg_catalog."+relation) + ")"})
+			}
+		case t.IsOp(")") && series(toks, i):
+			alias := toks[i+1]
+			if alias.Is("AS") {
+				alias = toks[i+2]
+			}
+			edits = append(edits, syntax.Edit{Pos: alias.End, End: alias.End, Text: "(" + syntax.Quote(alias.Text) + ")"})
 		}
 	}
 	return syntax.Rewrite(st.Text, edits)
+}
+
+// series reports whether the bracket at token i closes a function in FROM whose
+// alias names its one column too.
+func series(toks []syntax.Token, i int) bool {
+	open := opening(toks, i)
+	if open < 1 {
+		return false
+	}
+	switch strings.ToLower(toks[open-1].Text) {
+	case "generate_series", "generate_subscripts", "unnest":
+	default:
+		return false
+	}
+	before := open - 2
+	for before > 0 && (toks[before].IsOp(".") || toks[before+1].IsOp(".")) {
+		before--
+	}
+	if before < 0 || !toks[before].Is("FROM") && !toks[before].Is("JOIN") && !toks[before].IsOp(",") && !toks[before].Is("LATERAL") {
+		return false
+	}
+	at := i + 1
+	as := toks[at].Is("AS")
+	if as {
+		at++
+	}
+	if at+1 >= len(toks) || !toks[at].IsName() || toks[at+1].IsOp("(") {
+		return false
+	}
+	return as || toks[at].Kind == syntax.Quoted || !clause[strings.ToUpper(toks[at].Text)]
+}
+
+// clause are the words that may follow a table and are no alias.
+var clause = map[string]bool{"WHERE": true, "ON": true, "JOIN": true, "LEFT": true, "RIGHT": true, "FULL": true, "INNER": true, "CROSS": true, "NATURAL": true, "GROUP": true,
+	"ORDER": true, "HAVING": true, "LIMIT": true, "OFFSET": true, "UNION": true, "EXCEPT": true, "INTERSECT": true, "WINDOW": true, "USING": true, "WITH": true, "FETCH": true, "FOR": true}
+
+// aliased finds the relation of PostgreSQL's that an alias stands for.
+func aliased(toks []syntax.Token, alias string) string {
+	for i, t := range toks[:len(toks)-1] {
+		name := strings.ToLower(t.Text)
+		if !t.IsName() || !own()[name] || !strings.HasPrefix(name, "pg_") {
+			continue
+		}
+		next := toks[i+1]
+		if next.Is("AS") {
+			next = toks[i+2]
+		}
+		if strings.EqualFold(next.Text, alias) && next.IsName() || strings.EqualFold(name, alias) {
+			return name
+		}
+	}
+	return ""
 }
 
 func isSystem(t syntax.Token) bool {

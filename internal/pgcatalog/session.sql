@@ -7,15 +7,17 @@ CREATE TEMP MACRO current_role() AS {user};
 CREATE TEMP MACRO pg_backend_pid() AS {process}::INTEGER;
 CREATE TEMP MACRO pg_get_userbyid(o) AS {user};
 CREATE TEMP MACRO skyql_role_name(o) AS {user};
-CREATE TEMP MACRO current_schema() AS coalesce((SELECT min(name) FROM temp.skyql_path WHERE name NOT IN ('public', 'pg_catalog')), 'public');
-CREATE TEMP MACRO current_schemas(implicit) AS list_concat(CASE WHEN implicit THEN ['pg_catalog'] ELSE [] END, (SELECT list(name ORDER BY name = 'public', name) FROM temp.skyql_path WHERE name <> 'pg_catalog'));
-CREATE TEMP MACRO current_setting(n) AS CASE WHEN EXISTS (SELECT 1 FROM temp.skyql_settings s WHERE lower(s.name) = lower(n)) THEN (SELECT any_value(setting) FROM temp.skyql_settings s WHERE lower(s.name) = lower(n)) ELSE error('unrecognized configuration parameter "' || n || '"') END,
-	(n, missing) AS (SELECT any_value(setting) FROM temp.skyql_settings s WHERE lower(s.name) = lower(n));
-CREATE TEMP MACRO pg_table_is_visible(o) AS (SELECT bool_or(c.relnamespace IN (SELECT p.oid FROM temp.skyql_path p)) FROM pg_class c WHERE c.oid = o);
-CREATE TEMP MACRO skyql_class_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT min(c.oid) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace
-	WHERE c.relkind <> 'i' AND CASE WHEN skyql_unquote(n, 2) IS NULL THEN c.relname = skyql_unquote(n, 1) AND s.oid IN (SELECT p.oid FROM temp.skyql_path p) ELSE c.relname = skyql_unquote(n, 2) AND s.nspname = skyql_unquote(n, 1) END));
+CREATE TEMP VIEW skyql_l_path AS SELECT oid AS l_oid, name AS l_name FROM temp.skyql_path;
+CREATE TEMP VIEW skyql_l_setting AS SELECT lower(name) AS l_name, setting AS l_value FROM temp.skyql_settings;
+CREATE TEMP MACRO current_schema() AS coalesce((SELECT min(l_name) FROM skyql_l_path WHERE l_name NOT IN ('public', 'pg_catalog')), 'public');
+CREATE TEMP MACRO current_schemas(implicit) AS list_concat(CASE WHEN implicit THEN ['pg_catalog'] ELSE [] END, (SELECT list(l_name ORDER BY l_name = 'public', l_name) FROM skyql_l_path WHERE l_name <> 'pg_catalog'));
+CREATE TEMP MACRO current_setting(n) AS coalesce((SELECT any_value(l_value) FROM skyql_l_setting WHERE l_name = lower(n)), error('unrecognized configuration parameter "' || n || '"')),
+	(n, missing) AS (SELECT any_value(l_value) FROM skyql_l_setting WHERE l_name = lower(n));
+CREATE TEMP MACRO pg_table_is_visible(o) AS (SELECT bool_or(l_nsp IN (SELECT l_oid FROM skyql_l_path)) FROM skyql_l_class WHERE l_oid = o);
+CREATE TEMP MACRO skyql_class_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT min(l_oid) FROM skyql_l_class
+	WHERE l_kind <> 'i' AND CASE WHEN skyql_unquote(n, 2) IS NULL THEN l_name = skyql_unquote(n, 1) AND l_nsp IN (SELECT l_oid FROM skyql_l_path) ELSE l_name = skyql_unquote(n, 2) AND l_schema = skyql_unquote(n, 1) END));
 CREATE TEMP MACRO to_regclass(n) AS skyql_class_oid(n);
-CREATE TEMP MACRO skyql_class_name(o) AS (SELECT any_value(CASE WHEN s.oid IN (SELECT p.oid FROM temp.skyql_path p) THEN quote_ident(c.relname) ELSE quote_ident(s.nspname) || '.' || quote_ident(c.relname) END) FROM pg_class c JOIN pg_namespace s ON s.oid = c.relnamespace WHERE c.oid = o);
+CREATE TEMP MACRO skyql_class_name(o) AS (SELECT any_value(CASE WHEN l_nsp IN (SELECT l_oid FROM skyql_l_path) THEN quote_ident(l_name) ELSE quote_ident(l_schema) || '.' || quote_ident(l_name) END) FROM skyql_l_class WHERE l_oid = o);
 CREATE TEMP VIEW pg_settings AS SELECT name, setting, NULL::VARCHAR AS unit, 'Client' AS category, '' AS short_desc, NULL::VARCHAR AS extra_desc, 'user' AS context, 'string' AS vartype, 'session' AS source, NULL::VARCHAR AS min_val, NULL::VARCHAR AS max_val, NULL::VARCHAR[] AS enumvals, setting AS boot_val, setting AS reset_val, NULL::VARCHAR AS sourcefile, NULL::INTEGER AS sourceline, false AS pending_restart FROM temp.skyql_settings;
 CREATE TEMP VIEW pg_roles AS SELECT {user} AS rolname, false AS rolsuper, true AS rolinherit, false AS rolcreaterole, false AS rolcreatedb, true AS rolcanlogin, false AS rolreplication, -1 AS rolconnlimit, '********' AS rolpassword, NULL::TIMESTAMPTZ AS rolvaliduntil, false AS rolbypassrls, NULL::VARCHAR[] AS rolconfig, 10::UINTEGER AS oid;
 CREATE TEMP VIEW pg_user AS SELECT {user} AS usename, 10::UINTEGER AS usesysid, false AS usecreatedb, false AS usesuper, false AS userepl, false AS usebypassrls, '********' AS passwd, NULL::TIMESTAMPTZ AS valuntil, NULL::VARCHAR[] AS useconfig;

@@ -50,6 +50,8 @@ func (c *conn) begin(ctx context.Context, p *portal) (err error) {
 			p.rows = rows
 			return nil
 		}
+	case "USE":
+		return c.useService(ctx, p)
 	case "DISCARD":
 		return c.discard(ctx, st)
 	case "PREPARE", "DEALLOCATE", "EXECUTE":
@@ -67,29 +69,29 @@ func (c *conn) begin(ctx context.Context, p *portal) (err error) {
 // query runs a statement of the session's, or of PostgreSQL's catalogs.
 func (c *conn) query(ctx context.Context, p *portal, st syntax.Statement, values []any) error {
 	c.park(p)
-	for _, a := range c.answerers(st) {
+	return c.ask(st, func(a answerer) error {
 		rows, err := a.Query(ctx, st, values)
-		if elsewhere(err) && a != answerer(c.session) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
 		if rows != nil {
 			p.rows = rows
 		}
-		return nil
-	}
-	return nil
+		return err
+	})
 }
 
-// answerers are those who may know what a statement names, the likeliest first;
-// the last is the session.
-func (c *conn) answerers(st syntax.Statement) []answerer {
-	if c.catalog.Mentions(st) {
-		return []answerer{c.catalog, c.session}
+// ask asks those who may know what a statement names, the likeliest first.
+func (c *conn) ask(st syntax.Statement, f func(answerer) error) error {
+	if !c.catalog.Mentions(st) {
+		return f(c.session)
 	}
-	return []answerer{c.session}
+	first := f(c.catalog)
+	if !elsewhere(first) {
+		return first
+	}
+	err := f(c.session)
+	if err != nil && sqlerr.From(err).Code == sqlerr.InsufficientPriv {
+		return first // the catalogs of the session's engine are out of reach
+	}
+	return err
 }
 
 // elsewhere reports whether a statement names a table that isn't a catalog's.
@@ -124,12 +126,10 @@ func (c *conn) sign(ctx context.Context, st syntax.Statement, types []string) (e
 	}
 	c.park(nil)
 	var sig engine.Signature
-	var err error
-	for _, a := range c.answerers(st) {
-		if sig, err = a.Prepare(ctx, st, types); !elsewhere(err) {
-			break
-		}
-	}
+	err := c.ask(st, func(a answerer) (err error) {
+		sig, err = a.Prepare(ctx, st, types)
+		return err
+	})
 	return sig, err
 }
 
@@ -152,6 +152,19 @@ func tagOf(st syntax.Statement) string {
 		}
 	}
 	return st.Word
+}
+
+// useService is USE, which is the search path by another name.
+func (c *conn) useService(ctx context.Context, p *portal) error {
+	if err := c.query(ctx, p, p.st, nil); err != nil {
+		return err
+	}
+	path := variableOf("search_path").value
+	if parts := syntax.NameAt(p.st.Text, p.st.Tokens[1].Pos); len(parts) > 0 && !strings.EqualFold(parts[len(parts)-1].Text, "aws") {
+		path = strings.ToLower(parts[len(parts)-1].Text) + ", public"
+	}
+	c.vars.follow("search_path", path)
+	return nil
 }
 
 // discard is DISCARD ALL and its parts.

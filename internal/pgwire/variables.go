@@ -301,11 +301,16 @@ func (v *variables) put(ctx context.Context, name, value string) error {
 	if v.values[name] == value {
 		return nil
 	}
+	v.follow(name, value)
+	return v.effect(ctx, name)
+}
+
+// follow notes what is so already, and tells the client.
+func (v *variables) follow(name, value string) {
 	v.values[name] = value
 	if slices.Contains(reported, name) {
 		v.conn.send(&pgproto3.ParameterStatus{Name: variableOf(name).name, Value: value})
 	}
-	return v.effect(ctx, name)
 }
 
 // begin, commit and rollback are the life of a transaction block: SET ends with
