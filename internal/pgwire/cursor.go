@@ -56,8 +56,8 @@ func (c *conn) cursor(ctx context.Context, p *portal) error {
 		return err
 	}
 	if p.st.Word == "MOVE" {
-		for p.sent < n && source.rows.Next() {
-			p.sent++
+		for p.ran < n && source.rows.Next() {
+			p.ran++
 		}
 		return source.rows.Err()
 	}
@@ -192,7 +192,7 @@ func (c *conn) prepared(ctx context.Context, p *portal) error {
 	return c.query(ctx, p, s.st, values)
 }
 
-// prepare is PREPARE name [(types)] AS statement. Types are found out anyway.
+// prepare is PREPARE name [(types)] AS statement.
 func (c *conn) prepare(ctx context.Context, p *portal) error {
 	st := p.st
 	name := nameOf(st.Tokens[1])
@@ -211,7 +211,8 @@ func (c *conn) prepare(ctx context.Context, p *portal) error {
 			return err
 		}
 		s := &statement{script: p.script, st: query}
-		if s.sig, err = c.sign(ctx, query, nil); err != nil {
+		types := c.declared(st.Tokens[2:i])
+		if s.sig, err = c.sign(ctx, query, types); err != nil {
 			return err
 		}
 		for _, t := range s.sig.Params {
@@ -221,6 +222,34 @@ func (c *conn) prepare(ctx context.Context, p *portal) error {
 		return nil
 	}
 	return sqlerr.New(sqlerr.SyntaxError, "PREPARE needs a statement").At(st.Text, len(st.Text)).WithHint("PREPARE %s AS SELECT …", name)
+}
+
+// typeWords are names of types that differ from those of pg_type.
+var typeWords = map[string]string{"integer": "int4", "int": "int4", "bigint": "int8", "smallint": "int2", "boolean": "bool", "real": "float4", "double": "float8", "decimal": "numeric", "character": "varchar"}
+
+// declared reads the types in parentheses of PREPARE; those that are not known
+// are left to the statement.
+func (c *conn) declared(toks []syntax.Token) (out []string) {
+	depth := 0
+	for i, t := range toks {
+		switch {
+		case t.IsOp("("):
+			depth++
+		case t.IsOp(")"):
+			depth--
+		case depth == 1 && t.IsName() && (toks[i-1].IsOp("(") || toks[i-1].IsOp(",")):
+			name := nameOf(t)
+			if word, ok := typeWords[name]; ok {
+				name = word
+			}
+			oid := uint32(0)
+			if known, ok := c.types.TypeForName(name); ok {
+				oid = known.OID
+			}
+			out = append(out, paramNames[oid])
+		}
+	}
+	return out
 }
 
 // named finds the statement that EXECUTE names.

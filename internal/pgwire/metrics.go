@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -136,7 +137,7 @@ func (m *Metrics) String() string {
 	for _, outcome := range sorted(m.statements) {
 		h := m.statements[outcome]
 		for i, bound := range bounds {
-			fmt.Fprintf(&b, "skyql_statement_seconds_bucket{outcome=%q,le=\"%.2f\"} %d\n", outcome, bound, h.buckets[i])
+			fmt.Fprintf(&b, "skyql_statement_seconds_bucket{outcome=%q,le=%q} %d\n", outcome, label(bound), h.buckets[i])
 		}
 		fmt.Fprintf(&b, "skyql_statement_seconds_bucket{outcome=%q,le=\"+Inf\"} %d\n", outcome, h.count)
 		fmt.Fprintf(&b, "skyql_statement_seconds_count{outcome=%q} %d\nskyql_statement_seconds_sum{outcome=%q} %g\n", outcome, h.count, outcome, h.sum)
@@ -164,4 +165,13 @@ func sorted[V any](m map[string]V) []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// label writes a bound as OpenMetrics wants a float: 1.0, 0.01.
+func label(bound float64) string {
+	text := strconv.FormatFloat(bound, 'g', -1, 64)
+	if !strings.Contains(text, ".") {
+		text += ".0"
+	}
+	return text
 }

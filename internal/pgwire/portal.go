@@ -45,6 +45,7 @@ type portal struct {
 	tag      string
 	encoders []encoder
 	sent     int
+	ran      int      // rows of the last run
 	copy     *copyOut // of COPY TO STDOUT
 	row      pgproto3.DataRow
 	buf      []byte
@@ -80,6 +81,7 @@ func (c *conn) advance(ctx context.Context, p *portal, limit int, describe bool)
 		p.ctx, p.cancel = context.WithCancelCause(context.WithoutCancel(ctx))
 	}
 	suspended := false
+	p.ran = 0
 	err = c.run(ctx, p.cancel, func() error {
 		if !p.begun {
 			p.begun = true
@@ -135,7 +137,7 @@ func (f *finished) Close() error             { return nil }
 func (p *portal) complete() string {
 	switch p.tag {
 	case "SELECT", "FETCH", "COPY", "MOVE":
-		return fmt.Sprintf("%s %d", p.tag, p.sent)
+		return fmt.Sprintf("%s %d", p.tag, p.ran)
 	}
 	return p.tag
 }
@@ -193,9 +195,8 @@ func (c *conn) sendRows(p *portal, limit int) (suspended bool, err error) {
 			p.copy.begin(c, p)
 		}
 	}
-	begin := p.sent
-	defer func() { c.server.options.Metrics.sent(p.sent - begin) }()
-	for limit == 0 || p.sent-begin < limit {
+	defer func() { c.server.options.Metrics.sent(p.ran) }()
+	for limit == 0 || p.ran < limit {
 		if !p.rows.Next() {
 			if err := p.rows.Err(); err != nil {
 				return false, err
@@ -211,6 +212,7 @@ func (c *conn) sendRows(p *portal, limit int) (suspended bool, err error) {
 		if err := c.sendRow(p); err != nil {
 			return false, err
 		}
+		p.ran++
 		if p.sent++; p.sent%1024 == 0 && p.ctx.Err() != nil {
 			return false, p.ctx.Err()
 		}
@@ -238,6 +240,7 @@ func (c *conn) sendRow(p *portal) (err error) {
 		return p.copy.row(c, p, values)
 	}
 	if p.row.Values == nil {
+		p.buf = make([]byte, 0, 512) // an empty value must not be nil
 		p.row.Values = make([][]byte, len(values))
 		p.ends = make([]int, len(values))
 	}
