@@ -15,7 +15,7 @@ INSERT INTO pg_namespace BY NAME SELECT oid, nspname, 10 AS nspowner FROM (VALUE
 INSERT INTO pg_namespace BY NAME SELECT oid, name AS nspname, 10 AS nspowner FROM skyql_schemas;
 INSERT INTO pg_class BY NAME SELECT oid, name AS relname, schema AS relnamespace, 0 AS reltype, 0 AS reloftype, 10 AS relowner, 2 AS relam, oid AS relfilenode, 0 AS reltablespace, 0 AS relpages, -1 AS reltuples, 0 AS relallvisible, 0 AS reltoastrelid,
 	true AS relhasindex, false AS relisshared, 'p' AS relpersistence, 'r' AS relkind, columns AS relnatts, 0 AS relchecks, false AS relhasrules, false AS relhastriggers, false AS relhassubclass, false AS relrowsecurity,
-	false AS relforcerowsecurity, true AS relispopulated, 'd' AS relreplident, false AS relispartition, 0 AS relrewrite, 0 AS relfrozenxid, 0 AS relminmxid FROM skyql_tables;
+	false AS relforcerowsecurity, true AS relispopulated, 'd' AS relreplident, false AS relispartition, 0 AS relrewrite, 0 AS relfrozenxid, 0 AS relminmxid, ['=r/skyql'] AS relacl FROM skyql_tables;
 INSERT INTO pg_class BY NAME SELECT oid + 100000 AS oid, name || '_pkey' AS relname, schema AS relnamespace, 0 AS reltype, 0 AS reloftype, 10 AS relowner, 403 AS relam, oid + 100000 AS relfilenode, 0 AS reltablespace, 0 AS relpages, 0 AS reltuples, 0 AS relallvisible,
 	0 AS reltoastrelid, false AS relhasindex, false AS relisshared, 'p' AS relpersistence, 'i' AS relkind, 3 AS relnatts, 0 AS relchecks, false AS relhasrules, false AS relhastriggers, false AS relhassubclass, false AS relrowsecurity,
 	false AS relforcerowsecurity, true AS relispopulated, 'n' AS relreplident, false AS relispartition, 0 AS relrewrite, 0 AS relfrozenxid, 0 AS relminmxid FROM skyql_tables;
@@ -105,7 +105,7 @@ CREATE MACRO skyql_type_name(o) AS format_type(o, -1);
 CREATE MACRO skyql_namespace_oid(n) AS coalesce(TRY_CAST(n AS UINTEGER), (SELECT any_value(l_oid) FROM skyql_l_schema WHERE l_name = skyql_unquote(n, 1)));
 CREATE MACRO to_regnamespace(n) AS skyql_namespace_oid(n);
 CREATE MACRO skyql_namespace_name(o) AS (SELECT any_value(quote_ident(l_name)) FROM skyql_l_schema WHERE l_oid = o);
-CREATE MACRO skyql_proc_oid(n) AS (SELECT min(l_oid) FROM skyql_l_proc WHERE l_name = lower(regexp_extract(n, '([^.(]+)(\(|$)', 1)));
+CREATE MACRO skyql_proc_of(n) AS regexp_extract(n, '([^.(]+)(\(|$)', 1);
 CREATE MACRO skyql_proc_name(o) AS o::VARCHAR;
 CREATE MACRO skyql_role_oid(n) AS 10::UINTEGER;
 CREATE MACRO obj_description(o) AS (SELECT any_value(l_text) FROM skyql_l_description WHERE l_oid = o AND l_sub = 0), (o, cat) AS (SELECT any_value(l_text) FROM skyql_l_description WHERE l_oid = o AND l_sub = 0 AND cat = 'pg_class');

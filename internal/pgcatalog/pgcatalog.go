@@ -19,6 +19,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 	"sync"
 
@@ -169,14 +170,17 @@ func (c *Conn) follow(ctx context.Context) error {
 	for name, value := range now {
 		rows = append(rows, "("+syntax.Literal(name)+", "+syntax.Literal(value)+")")
 	}
-	path := []string{"('pg_catalog')", "('public')"}
+	var names []string
 	for _, t := range syntax.Lex(now["search_path"]) {
-		if t.IsName() {
-			path = append(path, "("+syntax.Literal(t.Text)+")")
+		if t.IsName() && t.Text != "$user" && t.Text != "pg_catalog" {
+			names = append(names, t.Text)
 		}
 	}
-	text := "DELETE FROM temp.skyql_settings; INSERT INTO temp.skyql_settings VALUES " + strings.Join(rows, ", ") +
-		"; DELETE FROM temp.skyql_path; INSERT INTO temp.skyql_path SELECT DISTINCT n.oid, n.nspname FROM pg_namespace n JOIN (VALUES " + strings.Join(path, ", ") + ") v(name) ON n.nspname = v.name"
+	schemas, err := c.existing(ctx, names)
+	if err != nil {
+		return err
+	}
+	text := "DELETE FROM temp.skyql_settings; INSERT INTO temp.skyql_settings VALUES " + strings.Join(rows, ", ") + ";" + schemasSQL("pg_catalog", schemas)
 	if tz := now["TimeZone"]; tz != "" && tz != c.settings["TimeZone"] {
 		text += "; SET TimeZone = " + syntax.Literal(tz)
 	}
@@ -185,4 +189,36 @@ func (c *Conn) follow(ctx context.Context) error {
 	}
 	c.settings = now
 	return nil
+}
+
+// existing gives those of some schemas that are there, in their order.
+func (c *Conn) existing(ctx context.Context, names []string) (out []string, err error) {
+	have, err := c.db.Strings(ctx, "SELECT nspname FROM pg_namespace")
+	for _, name := range names {
+		if slices.Contains(have, name) && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	return out, err
+}
+
+// schemasSQL makes what tells the search path. The functions are constants, so
+// that they can stand in FROM too.
+func schemasSQL(system string, path []string) string {
+	list := func(names []string) string {
+		var out []string
+		for _, n := range names {
+			out = append(out, syntax.Literal(n))
+		}
+		return "[" + strings.Join(out, ", ") + "]::VARCHAR[]"
+	}
+	all := append([]string{system}, path...)
+	current := "NULL::VARCHAR"
+	if len(path) > 0 {
+		current = syntax.Literal(path[0])
+	}
+	return `
+CREATE OR REPLACE TEMP MACRO current_schemas(implicit) AS CASE WHEN implicit THEN ` + list(all) + ` ELSE ` + list(path) + ` END;
+CREATE OR REPLACE TEMP MACRO current_schema() AS ` + current + `;
+DELETE FROM temp.skyql_path; INSERT INTO temp.skyql_path SELECT oid, nspname FROM pg_namespace WHERE nspname IN ` + strings.TrimSuffix(list(all), "::VARCHAR[]")
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/skyql/skyql/internal/syntax"
 )
 
-var macroName = regexp.MustCompile(`(?m)^CREATE (?:TEMP )?MACRO "?([a-z_0-9~*!]+)"?\(`)
+var macroName = regexp.MustCompile(`(?m)^CREATE (?:OR REPLACE )?(?:TEMP )?MACRO "?([a-z_0-9~*!]+)"?\(`)
 
 // own are the names of the relations and functions of this package.
 var own = sync.OnceValue(func() map[string]bool {
@@ -21,7 +21,7 @@ var own = sync.OnceValue(func() map[string]bool {
 			out[name] = true
 		}
 	}
-	for _, text := range []string{catalogSQL, sessionSQL} {
+	for _, text := range []string{catalogSQL, sessionSQL, schemasSQL("", nil)} {
 		for _, m := range macroName.FindAllStringSubmatch(text, -1) {
 			out[m[1]] = true
 		}
@@ -56,10 +56,11 @@ func (c *Conn) Mentions(st syntax.Statement) bool {
 }
 
 // registered are the types whose values are ids that print as names: the
-// function that finds the id of a name, and the one that finds the name.
+// function that finds the id of a name, and the one that finds the name. A
+// function's id is its name, which is what pg_type has of it.
 var registered = map[string][2]string{
 	"regclass": {"skyql_class_oid", "skyql_class_name"}, "regtype": {"skyql_type_oid", "skyql_type_name"}, "regnamespace": {"skyql_namespace_oid", "skyql_namespace_name"},
-	"regproc": {"skyql_proc_oid", "skyql_proc_name"}, "regprocedure": {"skyql_proc_oid", "skyql_proc_name"}, "regrole": {"skyql_role_oid", "skyql_role_name"},
+	"regproc": {"skyql_proc_of", "skyql_proc_name"}, "regprocedure": {"skyql_proc_of", "skyql_proc_name"}, "regrole": {"skyql_role_oid", "skyql_role_name"},
 }
 
 // castTo gives the registered type that the tokens from i on name, if they
@@ -83,6 +84,7 @@ func castTo(toks []syntax.Token, i int) string {
 //	COLLATE "C", pg_catalog.default gone: texts are compared by their bytes
 //	x::regclass, CAST(x AS regclass) a function of x
 //	FROM generate_series(…) s       FROM generate_series(…) s(s)
+//	'{a,b}'::text[]                 '[a,b]'::text[]
 //	c.tableoid                      the id of the relation that c stands for
 func rewrite(st syntax.Statement) syntax.Rewritten {
 	var edits []syntax.Edit
@@ -123,6 +125,8 @@ func rewrite(st syntax.Statement) syntax.Rewritten {
 			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.End, Text: infos})
 		case t.IsName() && castTo(toks, i) != "":
 			cast(st, i, &edits)
+		case t.Kind == syntax.String && strings.HasPrefix(st.Text[t.Pos:], "'{") && strings.HasSuffix(st.Text[:t.End], "}'") && listCast(toks, i+1):
+			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.Pos + 2, Text: "'["}, syntax.Edit{Pos: t.End - 2, End: t.End, Text: "]'"})
 		case t.Is("tableoid") && i > 1 && toks[i-1].IsOp("."):
 			if relation := aliased(toks, toks[i-2].Text); relation != "" {
 				edits = append(edits, syntax.Edit{Pos: toks[i-2].Pos, End: t.End, Text: "skyql_class_oid(" + syntax.Literal("pg_catalog."+relation) + ")"})
@@ -188,6 +192,19 @@ func aliased(toks []syntax.Token, alias string) string {
 		}
 	}
 	return ""
+}
+
+// listCast reports whether a cast to a list stands at token i.
+func listCast(toks []syntax.Token, i int) bool {
+	if !toks[i].IsOp("::") {
+		return false
+	}
+	for i++; i < len(toks) && (toks[i].IsName() || toks[i].IsOp(".")); i++ {
+		if strings.HasPrefix(toks[i].Text, "_") {
+			return true
+		}
+	}
+	return i < len(toks) && toks[i].IsOp("[")
 }
 
 func isSystem(t syntax.Token) bool {

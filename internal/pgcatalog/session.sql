@@ -9,8 +9,6 @@ CREATE TEMP MACRO pg_get_userbyid(o) AS {user};
 CREATE TEMP MACRO skyql_role_name(o) AS {user};
 CREATE TEMP VIEW skyql_l_path AS SELECT oid AS l_oid, name AS l_name FROM temp.skyql_path;
 CREATE TEMP VIEW skyql_l_setting AS SELECT lower(name) AS l_name, setting AS l_value FROM temp.skyql_settings;
-CREATE TEMP MACRO current_schema() AS coalesce((SELECT min(l_name) FROM skyql_l_path WHERE l_name NOT IN ('public', 'pg_catalog')), 'public');
-CREATE TEMP MACRO current_schemas(implicit) AS list_concat(CASE WHEN implicit THEN ['pg_catalog'] ELSE [] END, (SELECT list(l_name ORDER BY l_name = 'public', l_name) FROM skyql_l_path WHERE l_name <> 'pg_catalog'));
 CREATE TEMP MACRO current_setting(n) AS coalesce((SELECT any_value(l_value) FROM skyql_l_setting WHERE l_name = lower(n)), error('unrecognized configuration parameter "' || n || '"')),
 	(n, missing) AS (SELECT any_value(l_value) FROM skyql_l_setting WHERE l_name = lower(n));
 CREATE TEMP MACRO pg_table_is_visible(o) AS (SELECT bool_or(l_nsp IN (SELECT l_oid FROM skyql_l_path)) FROM skyql_l_class WHERE l_oid = o);

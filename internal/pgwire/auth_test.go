@@ -156,6 +156,7 @@ func TestTLS(t *testing.T) {
 	p.Read(answer[:])
 	c := tls.Client(p.Conn, &tls.Config{RootCAs: pool, ServerName: "localhost"})
 	if err := c.Handshake(); err == nil {
+		c.CloseWrite()
 		if n, err := c.Read(make([]byte, 1)); err == nil {
 			t.Errorf("read %d bytes of an answer to what was sent in the open", n)
 		}
