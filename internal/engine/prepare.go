@@ -99,8 +99,9 @@ func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, 
 // params finds the types of $1, $2 …
 func (e *DB) params(ctx context.Context, text string, types []string) ([]string, error) {
 	most := len(types)
-	seen := map[int]bool{}
-	for _, t := range syntax.Lex(text) {
+	seen, lists := map[int]bool{}, map[int]bool{}
+	toks := syntax.Lex(text)
+	for i, t := range toks {
 		n, ok := number(t)
 		if !ok {
 			continue
@@ -110,6 +111,7 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 		}
 		most = max(most, n)
 		seen[n] = true
+		lists[n] = i > 1 && toks[i-1].IsOp("(") && (toks[i-2].Is("ANY") || toks[i-2].Is("ALL") || toks[i-2].Is("SOME"))
 	}
 	out := make([]string, most)
 	copy(out, types)
@@ -138,6 +140,11 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 		return nil
 	})
 	e.positional = nil
+	for i := range out {
+		if out[i] == "" && lists[i+1] { // x = ANY($1): DuckDB leaves open that it is a list
+			out[i] = "VARCHAR[]"
+		}
+	}
 	return out, err
 }
 

@@ -173,6 +173,12 @@ CREATE MACRO has_function_privilege(f, p) AS upper(p) = 'EXECUTE', (u, f, p) AS 
 CREATE MACRO has_sequence_privilege(s, p) AS false, (u, s, p) AS false;
 CREATE MACRO has_tablespace_privilege(s, p) AS false, (u, s, p) AS false;
 CREATE MACRO has_language_privilege(s, p) AS true, (u, s, p) AS true;
+CREATE MACRO parse_ident(n) AS CASE WHEN skyql_unquote(n, 2) IS NULL THEN [skyql_unquote(n, 1)] ELSE [skyql_unquote(n, 1), skyql_unquote(n, 2)] END;
+CREATE MACRO skyql_format_value(f, a) AS regexp_extract(f, '^([^%]*)%[sIL]', 1) || CASE regexp_extract(f, '^[^%]*%([sIL])', 1) WHEN 'I' THEN quote_ident(a::VARCHAR) WHEN 'L' THEN quote_literal(a::VARCHAR) ELSE coalesce(a::VARCHAR, '') END;
+CREATE MACRO skyql_format_rest(f) AS regexp_extract(f, '^[^%]*%[sIL](.*)$', 1);
+CREATE MACRO format(f) AS f, (f, a) AS skyql_format_value(f, a) || skyql_format_rest(f), (f, a, b) AS skyql_format_value(f, a) || skyql_format_value(skyql_format_rest(f), b) || skyql_format_rest(skyql_format_rest(f)),
+	(f, a, b, c) AS skyql_format_value(f, a) || skyql_format_value(skyql_format_rest(f), b) || skyql_format_value(skyql_format_rest(skyql_format_rest(f)), c) || skyql_format_rest(skyql_format_rest(skyql_format_rest(f)));
+CREATE MACRO skyql_any(v, l) AS list_contains(l, v);
 CREATE MACRO array_upper(a, d) AS len(a);
 CREATE MACRO array_lower(a, d) AS CASE WHEN len(a) > 0 THEN 1 END;
 CREATE MACRO array_position(a, v) AS list_position(a, v);

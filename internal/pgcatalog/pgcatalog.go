@@ -166,9 +166,10 @@ func (c *Conn) follow(ctx context.Context) error {
 	if maps.Equal(now, c.settings) {
 		return nil
 	}
-	var rows []string
+	var rows, pairs []string
 	for name, value := range now {
 		rows = append(rows, "("+syntax.Literal(name)+", "+syntax.Literal(value)+")")
+		pairs = append(pairs, syntax.Literal(strings.ToLower(name))+": "+syntax.Literal(value))
 	}
 	var names []string
 	for _, t := range syntax.Lex(now["search_path"]) {
@@ -180,7 +181,7 @@ func (c *Conn) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	text := "DELETE FROM temp.skyql_settings; INSERT INTO temp.skyql_settings VALUES " + strings.Join(rows, ", ") + ";" + schemasSQL("pg_catalog", schemas)
+	text := "DELETE FROM temp.skyql_settings; INSERT INTO temp.skyql_settings VALUES " + strings.Join(rows, ", ") + ";" + stateSQL("pg_catalog", schemas, pairs)
 	if tz := now["TimeZone"]; tz != "" && tz != c.settings["TimeZone"] {
 		text += "; SET TimeZone = " + syntax.Literal(tz)
 	}
@@ -202,9 +203,10 @@ func (c *Conn) existing(ctx context.Context, names []string) (out []string, err 
 	return out, err
 }
 
-// schemasSQL makes what tells the search path. The functions are constants, so
-// that they can stand in FROM too.
-func schemasSQL(system string, path []string) string {
+// stateSQL makes the functions that tell the search path and settings. They are
+// constants, so that they can be arguments of functions in FROM; that is also
+// why a setting that isn't there fails as a cast.
+func stateSQL(system string, path, settings []string) string {
 	list := func(names []string) string {
 		var out []string
 		for _, n := range names {
@@ -220,5 +222,6 @@ func schemasSQL(system string, path []string) string {
 	return `
 CREATE OR REPLACE TEMP MACRO current_schemas(implicit) AS CASE WHEN implicit THEN ` + list(all) + ` ELSE ` + list(path) + ` END;
 CREATE OR REPLACE TEMP MACRO current_schema() AS ` + current + `;
+CREATE OR REPLACE TEMP MACRO current_setting(n) AS coalesce(map {` + strings.Join(settings, ", ") + `}[lower(n)], CAST('unrecognized configuration parameter "' || n || '"' AS INTEGER)::VARCHAR), (n, missing) AS map {` + strings.Join(settings, ", ") + `}[lower(n)];
 DELETE FROM temp.skyql_path; INSERT INTO temp.skyql_path SELECT oid, nspname FROM pg_namespace WHERE nspname IN ` + strings.TrimSuffix(list(all), "::VARCHAR[]")
 }

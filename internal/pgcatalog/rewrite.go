@@ -21,7 +21,7 @@ var own = sync.OnceValue(func() map[string]bool {
 			out[name] = true
 		}
 	}
-	for _, text := range []string{catalogSQL, sessionSQL, schemasSQL("", nil)} {
+	for _, text := range []string{catalogSQL, sessionSQL, stateSQL("", nil, nil)} {
 		for _, m := range macroName.FindAllStringSubmatch(text, -1) {
 			out[m[1]] = true
 		}
@@ -63,6 +63,11 @@ var registered = map[string][2]string{
 	"regproc": {"skyql_proc_of", "skyql_proc_name"}, "regprocedure": {"skyql_proc_of", "skyql_proc_name"}, "regrole": {"skyql_role_oid", "skyql_role_name"},
 }
 
+// renamed are functions of any number of arguments, which no macro can be, that
+// DuckDB has by another name.
+var renamed = map[string]string{"json_build_object": "json_object", "jsonb_build_object": "json_object", "json_build_array": "json_array", "jsonb_build_array": "json_array",
+	"json_agg": "json_group_array", "jsonb_agg": "json_group_array", "row_to_json": "to_json"}
+
 // castTo gives the registered type that the tokens from i on name, if they
 // stand behind :: or AS.
 func castTo(toks []syntax.Token, i int) string {
@@ -84,7 +89,10 @@ func castTo(toks []syntax.Token, i int) string {
 //	COLLATE "C", pg_catalog.default gone: texts are compared by their bytes
 //	x::regclass, CAST(x AS regclass) a function of x
 //	FROM generate_series(…) s       FROM generate_series(…) s(s)
+//	FROM string_to_array(…) s       FROM (SELECT string_to_array(…) AS s) s
 //	'{a,b}'::text[]                 '[a,b]'::text[]
+//	json_build_object(…)            json_object(…)
+//	x = ANY (list)                  a function of both: an ON can't hold what DuckDB makes of it
 //	c.tableoid                      the id of the relation that c stands for
 func rewrite(st syntax.Statement) syntax.Rewritten {
 	var edits []syntax.Edit
@@ -127,6 +135,13 @@ func rewrite(st syntax.Statement) syntax.Rewritten {
 			cast(st, i, &edits)
 		case t.Kind == syntax.String && strings.HasPrefix(st.Text[t.Pos:], "'{") && strings.HasSuffix(st.Text[:t.End], "}'") && listCast(toks, i+1):
 			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.Pos + 2, Text: "'["}, syntax.Edit{Pos: t.End - 2, End: t.End, Text: "]'"})
+		case t.IsOp("=") && toks[i+1].Is("ANY") && i+3 < len(toks) && toks[i+2].IsOp("(") && !toks[i+3].Is("SELECT") && i > 0:
+			if start := operand(toks, i-1); start >= 0 {
+				edits = append(edits, syntax.Edit{Pos: toks[start].Pos, End: toks[start].Pos, Text: "skyql_any("}, syntax.Edit{Pos: t.Pos, End: toks[i+2].End, Text: ","})
+				i += 2
+			}
+		case t.IsName() && renamed[strings.ToLower(t.Text)] != "" && toks[i+1].IsOp("("):
+			edits = append(edits, syntax.Edit{Pos: t.Pos, End: t.End, Text: renamed[strings.ToLower(t.Text)]})
 		case t.Is("tableoid") && i > 1 && toks[i-1].IsOp("."):
 			if relation := aliased(toks, toks[i-2].Text); relation != "" {
 				edits = append(edits, syntax.Edit{Pos: toks[i-2].Pos, End: t.End, Text: "skyql_class_oid(" + syntax.Literal("pg_catalog."+relation) + ")"})
@@ -136,7 +151,12 @@ func rewrite(st syntax.Statement) syntax.Rewritten {
 			if alias.Is("AS") {
 				alias = toks[i+2]
 			}
-			edits = append(edits, syntax.Edit{Pos: alias.End, End: alias.End, Text: "(" + syntax.Quote(alias.Text) + ")"})
+			open := opening(toks, i)
+			if name := toks[open-1]; scalars[strings.ToLower(name.Text)] {
+				edits = append(edits, syntax.Edit{Pos: name.Pos, End: name.Pos, Text: "(SELECT "}, syntax.Edit{Pos: t.End, End: t.End, Text: " AS " + syntax.Quote(alias.Text) + ")"})
+			} else {
+				edits = append(edits, syntax.Edit{Pos: alias.End, End: alias.End, Text: "(" + syntax.Quote(alias.Text) + ")"})
+			}
 		}
 	}
 	return syntax.Rewrite(st.Text, edits)
@@ -149,16 +169,15 @@ func series(toks []syntax.Token, i int) bool {
 	if open < 1 {
 		return false
 	}
-	switch strings.ToLower(toks[open-1].Text) {
-	case "generate_series", "generate_subscripts", "unnest":
-	default:
+	name := strings.ToLower(toks[open-1].Text)
+	if name != "generate_series" && name != "unnest" && !scalars[name] {
 		return false
 	}
 	before := open - 2
 	for before > 0 && (toks[before].IsOp(".") || toks[before+1].IsOp(".")) {
 		before--
 	}
-	if before < 0 || !toks[before].Is("FROM") && !toks[before].Is("JOIN") && !toks[before].IsOp(",") && !toks[before].Is("LATERAL") {
+	if !inFrom(toks, before) {
 		return false
 	}
 	at := i + 1
@@ -170,6 +189,29 @@ func series(toks []syntax.Token, i int) bool {
 		return false
 	}
 	return as || toks[at].Kind == syntax.Quoted || !clause[strings.ToUpper(toks[at].Text)]
+}
+
+// scalars are functions that give one value, which PostgreSQL takes in FROM too.
+var scalars = map[string]bool{"string_to_array": true, "parse_ident": true, "current_schemas": true, "current_setting": true, "generate_subscripts": true}
+
+// inFrom reports whether what follows token i stands in a FROM clause.
+func inFrom(toks []syntax.Token, i int) bool {
+	for depth := 0; i >= 0; i-- {
+		switch t := toks[i]; {
+		case t.IsOp(")"):
+			depth++
+		case t.IsOp("("):
+			if depth--; depth < 0 {
+				return false
+			}
+		case depth > 0:
+		case t.Is("FROM"), t.Is("JOIN"):
+			return true
+		case t.Is("SELECT"), t.Is("WHERE"), t.Is("BY"), t.Is("ON"):
+			return false
+		}
+	}
+	return false
 }
 
 // clause are the words that may follow a table and are no alias.
@@ -226,11 +268,12 @@ func cast(st syntax.Statement, i int, edits *[]syntax.Edit) bool {
 			return false
 		}
 		name := f[1]
-		if constant(toks[start]) && start == first-2 {
+		if constant(toks[start]) && start == first-2 || toOID(toks, i+1) {
 			name = f[0]
 		}
-		*edits = append(*edits, syntax.Edit{Pos: toks[start].Pos, End: toks[start].Pos, Text: name + "("},
-			syntax.Edit{Pos: toks[first-1].Pos, End: toks[i].End, Text: ")"})
+		// Of calls that begin at one place the later is the outer one.
+		call := syntax.Edit{Pos: toks[start].Pos, End: toks[start].Pos, Text: name + "("}
+		*edits = append([]syntax.Edit{call}, append(*edits, syntax.Edit{Pos: toks[first-1].Pos, End: toks[i].End, Text: ")"})...)
 		return true
 	case first > 0 && toks[first-1].Is("AS") && toks[i+1].IsOp(")"):
 		open := opening(toks, i+1)
@@ -238,7 +281,7 @@ func cast(st syntax.Statement, i int, edits *[]syntax.Edit) bool {
 			return false
 		}
 		name := f[1]
-		if constant(toks[open+1]) && open+2 == first-1 {
+		if constant(toks[open+1]) && open+2 == first-1 || toOID(toks, i+2) {
 			name = f[0]
 		}
 		*edits = append(*edits, syntax.Edit{Pos: toks[open-1].Pos, End: toks[open-1].End, Text: name},
@@ -246,6 +289,17 @@ func cast(st syntax.Statement, i int, edits *[]syntax.Edit) bool {
 		return true
 	}
 	return false
+}
+
+// toOID reports whether what ends before token i is cast to an id next.
+func toOID(toks []syntax.Token, i int) bool {
+	if i+1 >= len(toks) || !toks[i].IsOp("::") && !toks[i].Is("AS") {
+		return false
+	}
+	if toks[i+1].Is("pg_catalog") && i+3 < len(toks) {
+		i += 2
+	}
+	return toks[i+1].Is("oid") || toks[i+1].Is("int") || toks[i+1].Is("int8") || toks[i+1].Is("bigint")
 }
 
 func constant(t syntax.Token) bool { return t.Kind == syntax.String || t.Kind == syntax.Param }

@@ -140,7 +140,7 @@ func list(values []any, name string) (any, error) {
 }
 
 func slice[T any](values []any, name string) (any, error) {
-	out := make([]any, len(values))
+	out := make([]*T, len(values))
 	for i, v := range values {
 		if v == nil {
 			continue
@@ -156,7 +156,7 @@ func slice[T any](values []any, name string) (any, error) {
 		if !ok {
 			return nil, fmt.Errorf("an element is no %s", strings.TrimSuffix(name, "[]"))
 		}
-		out[i] = t
+		out[i] = &t
 	}
 	return out, nil
 }

@@ -275,9 +275,13 @@ func (v *variables) wants(level string) bool { return slices.Index(levels, level
 
 func (v *variables) get(name string) string { return v.values[strings.ToLower(name)] }
 
-// all are the settings by the names that PostgreSQL writes.
+// all are the settings by the names that PostgreSQL writes, the session's own
+// among them.
 func (v *variables) all() map[string]string {
 	out := map[string]string{}
+	for _, name := range session.SettingNames() {
+		out[name], _ = v.conn.session.Setting(name)
+	}
 	for name, value := range v.values {
 		if k := variableOf(name); k != nil {
 			name = k.name

@@ -289,6 +289,10 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	return nil
 }
 
+// Setting gives a setting as SHOW prints it; ok is false if there is none of
+// that name.
+func (s *Session) Setting(name string) (value string, ok bool) { return s.value(name) }
+
 // value gives a setting as SHOW prints it.
 func (s *Session) value(name string) (string, bool) {
 	if own := settingOf(name); own != nil {
