@@ -61,6 +61,9 @@ func (c *Conn) Mentions(st syntax.Statement) bool {
 var registered = map[string][2]string{
 	"regclass": {"skyql_class_oid", "skyql_class_name"}, "regtype": {"skyql_type_oid", "skyql_type_name"}, "regnamespace": {"skyql_namespace_oid", "skyql_namespace_name"},
 	"regproc": {"skyql_proc_of", "skyql_proc_name"}, "regprocedure": {"skyql_proc_of", "skyql_proc_name"}, "regrole": {"skyql_role_oid", "skyql_role_name"},
+	// There are none of these that anybody could name.
+	"regoper": {"skyql_proc_of", "skyql_proc_name"}, "regoperator": {"skyql_proc_of", "skyql_proc_name"}, "regcollation": {"skyql_proc_of", "skyql_proc_name"},
+	"regconfig": {"skyql_proc_of", "skyql_proc_name"}, "regdictionary": {"skyql_proc_of", "skyql_proc_name"},
 }
 
 // renamed are functions of any number of arguments, which no macro can be, that
