@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -79,6 +80,11 @@ type Signature struct {
 	Columns []Column
 }
 
+// openTypes are the types that are tried for parameters whose type a statement leaves
+// open, in this order: text, which becomes whatever it is used as, then what
+// arithmetic and functions of times take.
+var openTypes = []string{"", "BIGINT", "TIMESTAMP"}
+
 // Sign binds a SELECT-like statement without running it. types are those of
 // parameters that are known already, "" for the rest.
 func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, error) {
@@ -86,14 +92,29 @@ func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, 
 	if err != nil {
 		return Signature{}, err
 	}
-	old := e.positional
-	e.positional = make([]any, len(params))
-	defer func() { e.positional = old }()
-	for i, t := range params {
-		e.positional[i] = sample(t)
+	defer e.Positional(e.positional)
+	var first error
+	for _, typ := range openTypes {
+		tried := slices.Clone(params)
+		e.positional = make([]any, len(params))
+		for i, t := range params {
+			if t == "" {
+				tried[i] = typ
+			}
+			e.positional[i] = sample(tried[i])
+		}
+		cols, err := e.Describe(ctx, text, nil)
+		if err == nil {
+			return Signature{tried, cols}, nil
+		}
+		if first == nil {
+			first = err
+		}
+		if !slices.Contains(params, "") {
+			break
+		}
 	}
-	cols, err := e.Describe(ctx, text, nil)
-	return Signature{params, cols}, err
+	return Signature{Params: params}, first
 }
 
 // params finds the types of $1, $2 …
