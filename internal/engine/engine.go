@@ -45,7 +45,11 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	e := &DB{}
 	dsn := ""
 	if o.TempDir != "" {
-		// Only the name is chosen here; DuckDB makes the folder if it spills.
+		// Of the private folder only the name is chosen here: DuckDB makes it if
+		// it spills, but not the folder that it is in.
+		if err := os.MkdirAll(o.TempDir, 0o700); err != nil {
+			return nil, err
+		}
 		e.tmp = fmt.Sprintf("%s/duckdb-%d-%p", o.TempDir, os.Getpid(), e)
 		dsn = "?temp_directory=" + e.tmp
 	}

@@ -243,7 +243,7 @@ func (o *copyOut) field(value []byte, force bool) {
 		}
 		return
 	}
-	plain := string(value) != o.null && string(value) != `\.` && bytes.IndexByte(value, o.delimiter) < 0 && bytes.IndexByte(value, o.quote) < 0 && bytes.IndexAny(value, "\r\n") < 0
+	plain := string(value) != o.null && string(value) != `\.` && bytes.IndexByte(value, o.delimiter) < 0 && bytes.IndexByte(value, o.quote) < 0 && !bytes.ContainsAny(value, "\r\n")
 	if plain && !force {
 		o.buf = append(o.buf, value...)
 		return

@@ -3,6 +3,7 @@ package pgwire
 import (
 	"context"
 	"errors"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/jackc/pgx/v5/pgproto3"
@@ -49,7 +50,8 @@ func violated(format string, args ...any) error {
 }
 
 // response writes an error as the protocol has it. script is the whole text
-// that the client sent, in which the statement starts at a byte offset.
+// that the client sent, in which the statement starts at a byte offset; the
+// place in another text than that is left out.
 func response(err error, script string, offset int) *pgproto3.ErrorResponse {
 	e := sqlerr.From(err)
 	severity := "ERROR"
@@ -66,7 +68,7 @@ func response(err error, script string, offset int) *pgproto3.ErrorResponse {
 	case errors.Is(err, errUser), errors.Is(err, context.Canceled) && e.Code == sqlerr.Internal:
 		r.Code, r.Message = sqlerr.QueryCanceled, errUser.Error()
 	}
-	if at := offset + e.Position; e.Position > 0 && at <= len(script)+1 {
+	if at := offset + e.Position; e.Position > 0 && offset <= len(script) && strings.HasPrefix(script[offset:], e.Statement) && e.Position <= len(e.Statement)+1 {
 		r.Position = int32(utf8.RuneCountInString(script[:at-1]) + 1)
 	}
 	return r

@@ -24,6 +24,7 @@ func (c *conn) parse(ctx context.Context, m *pgproto3.Parse) error {
 	if _, taken := c.statements[m.Name]; taken && m.Name != "" {
 		return sqlerr.New(duplicateStatement, "prepared statement %q already exists", m.Name).WithHint("DEALLOCATE %s", engine.Quote(m.Name))
 	}
+	delete(c.statements, m.Name) // the unnamed one ends with the next
 	s, err := c.understand(ctx, m.Query, m.ParameterOIDs)
 	if err != nil {
 		return err

@@ -69,6 +69,7 @@ func (c *conn) begin(ctx context.Context, p *portal) (err error) {
 // query runs a statement of the session's, or of PostgreSQL's catalogs.
 func (c *conn) query(ctx context.Context, p *portal, st syntax.Statement, values []any) error {
 	c.park(p)
+	c.offset = st.Offset
 	return c.ask(st, func(a answerer) error {
 		rows, err := a.Query(ctx, st, values)
 		if rows != nil {
@@ -125,6 +126,7 @@ func (c *conn) sign(ctx context.Context, st syntax.Statement, types []string) (e
 		return none, err
 	}
 	c.park(nil)
+	c.offset = st.Offset
 	var sig engine.Signature
 	err := c.ask(st, func(a answerer) (err error) {
 		sig, err = a.Prepare(ctx, st, types)

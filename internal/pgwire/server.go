@@ -3,12 +3,13 @@ package pgwire
 import (
 	"context"
 	"crypto/rand"
+	"crypto/subtle"
 	"crypto/tls"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/skyql/skyql/internal/pgcatalog"
@@ -74,6 +75,7 @@ type Server struct {
 	limits  Limits
 	log     *slog.Logger
 	delay   func(context.Context, time.Duration) // of tests
+	open    atomic.Int64                         // connections
 
 	mu      sync.Mutex // guards the rest
 	conns   map[uint32]*conn
@@ -138,7 +140,15 @@ func (s *Server) accept(ctx context.Context, l net.Listener, serving *sync.WaitG
 			s.delay(ctx, 50*time.Millisecond)
 			continue
 		}
-		serving.Go(func() { s.serve(ctx, c) })
+		if s.open.Add(1) > int64(4*s.limits.Sessions+1000) { // nobody is asked what they want
+			c.Close()
+			s.open.Add(-1)
+			continue
+		}
+		serving.Go(func() {
+			defer s.open.Add(-1)
+			s.serve(ctx, c)
+		})
 	}
 }
 
@@ -227,7 +237,7 @@ func (s *Server) cancel(id uint32, secret []byte) {
 	s.mu.Lock()
 	c := s.conns[id]
 	s.mu.Unlock()
-	if c != nil && len(secret) == len(c.secret) && binary.BigEndian.Uint32(secret) == binary.BigEndian.Uint32(c.secret[:]) {
+	if c != nil && subtle.ConstantTimeCompare(secret, c.secret[:]) == 1 {
 		c.interrupt(errUser)
 	}
 }

@@ -98,7 +98,7 @@ func (c *conn) greet(ctx context.Context) (*pgproto3.StartupMessage, error) {
 				encrypted = true
 			}
 		case *pgproto3.StartupMessage:
-			if c.server.options.RequireTLS && !encrypted {
+			if c.server.options.RequireTLS && !encrypted && c.wire.LocalAddr().Network() != "unix" {
 				return nil, fatal{sqlerr.New(invalidAuthorization, "this server takes encrypted connections only").WithHint("sslmode=require")}
 			}
 			return m, nil

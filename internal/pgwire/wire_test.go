@@ -392,6 +392,35 @@ func TestMany(t *testing.T) {
 	}
 }
 
+// A hundred sessions side by side, each with settings and rows of its own.
+func TestSideBySide(t *testing.T) {
+	t.Parallel()
+	s := serve(t, nil)
+	var group sync.WaitGroup
+	for i := range 100 {
+		group.Go(func() {
+			c, err := pgx.Connect(context.Background(), s.url())
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close(context.Background())
+			var name, set string
+			var n, one int
+			if _, err := c.Exec(context.Background(), fmt.Sprintf("SET application_name = 'n%d'", i)); err != nil {
+				t.Error(err)
+			}
+			if err := c.QueryRow(context.Background(), "SELECT current_setting('application_name'), count(*) FROM pg_class WHERE relname = 'vpcs'").Scan(&set, &one); err != nil || set != fmt.Sprintf("n%d", i) || one != 1 {
+				t.Errorf("%s %d %v", set, one, err)
+			}
+			if err := c.QueryRow(context.Background(), "SELECT min(username), count(*) + $1 FROM connect.users WHERE region = $2", i, "us-east-1").Scan(&name, &n); err != nil || name != "abara" || n <= i {
+				t.Errorf("%s %d %v", name, n, err)
+			}
+		})
+	}
+	group.Wait()
+}
+
 // Limits of rows end a statement and not the session.
 func TestLimits(t *testing.T) {
 	t.Parallel()
