@@ -120,7 +120,7 @@ func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, 
 // params finds the types of $1, $2 …
 func (e *DB) params(ctx context.Context, text string, types []string) ([]string, error) {
 	most := len(types)
-	seen, lists := map[int]bool{}, map[int]bool{}
+	seen, hints := map[int]bool{}, map[int]string{}
 	toks := syntax.Lex(text)
 	for i, t := range toks {
 		n, ok := number(t)
@@ -132,7 +132,9 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 		}
 		most = max(most, n)
 		seen[n] = true
-		lists[n] = i > 1 && toks[i-1].IsOp("(") && (toks[i-2].Is("ANY") || toks[i-2].Is("ALL") || toks[i-2].Is("SOME"))
+		if h := hint(toks, i); h != "" {
+			hints[n] = h
+		}
 	}
 	out := make([]string, most)
 	copy(out, types)
@@ -162,11 +164,26 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 	})
 	e.positional = nil
 	for i := range out {
-		if out[i] == "" && lists[i+1] { // x = ANY($1): DuckDB leaves open that it is a list
-			out[i] = "VARCHAR[]"
+		if out[i] == "" {
+			out[i] = hints[i+1]
 		}
 	}
 	return out, err
+}
+
+// hint gives the type of a parameter that DuckDB leaves open and that its place
+// tells: x = ANY($1) is a list, and x + $1 a number.
+func hint(toks []syntax.Token, i int) string {
+	if i > 1 && toks[i-1].IsOp("(") && (toks[i-2].Is("ANY") || toks[i-2].Is("ALL") || toks[i-2].Is("SOME")) {
+		return "VARCHAR[]"
+	}
+	arithmetic := func(t syntax.Token) bool {
+		return t.IsOp("+") || t.IsOp("-") || t.IsOp("*") || t.IsOp("/") || t.IsOp("%")
+	}
+	if next := toks[i+1]; !next.IsOp("::") && (arithmetic(next) || i > 0 && arithmetic(toks[i-1])) {
+		return "DECIMAL"
+	}
+	return ""
 }
 
 // dense gives a text with its parameters renumbered, and their old numbers.

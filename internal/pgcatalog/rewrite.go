@@ -32,27 +32,34 @@ var own = sync.OnceValue(func() map[string]bool {
 // words are functions that are written without parentheses.
 var words = map[string]bool{"current_user": true, "session_user": true, "current_catalog": true, "current_schema": true, "current_role": true}
 
-// Mentions reports whether a statement is a query that names something of
-// PostgreSQL's catalogs.
+// general are functions of this package that DuckDB has too, or that say
+// nothing about tables: who uses them doesn't ask a catalog.
+var general = map[string]bool{"format": true, "quote_literal": true, "parse_ident": true, "array_upper": true, "array_lower": true, "array_position": true, "array_remove": true,
+	"generate_subscripts": true, "regexp_full_match": true}
+
+// Mentions reports whether a statement is a query that asks something of
+// PostgreSQL's catalogs: it names one of their relations or types, or has no
+// FROM and calls a function of theirs.
 func (c *Conn) Mentions(st syntax.Statement) bool {
 	if st.Verb != syntax.Read {
 		return false
 	}
+	function, from := false, false
 	for i, t := range st.Tokens {
 		if !t.IsName() {
 			continue
 		}
 		name := strings.ToLower(t.Text)
 		switch {
-		case name == "pg_catalog", name == "information_schema", words[name] && t.Kind == syntax.Name:
+		case name == "pg_catalog", name == "information_schema", strings.HasPrefix(name, "pg_") && own()[name] && !st.Tokens[i+1].IsOp("("), castTo(st.Tokens, i) != "":
 			return true
-		case own()[name] && (strings.HasPrefix(name, "pg_") || st.Tokens[i+1].IsOp("(")):
-			return true
-		case castTo(st.Tokens, i) != "":
-			return true
+		case words[name] && t.Kind == syntax.Name, own()[name] && !general[name] && st.Tokens[i+1].IsOp("("):
+			function = true
+		case t.Is("FROM"):
+			from = true
 		}
 	}
-	return false
+	return function && !from
 }
 
 // registered are the types whose values are ids that print as names: the

@@ -63,6 +63,9 @@ func (c *conn) begin(ctx context.Context, p *portal) (err error) {
 	case "COPY":
 		return c.beginCopy(ctx, p)
 	}
+	if args, ok := setConfig(st); ok {
+		return c.runSetConfig(ctx, p, args)
+	}
 	return c.query(ctx, p, st, p.values)
 }
 
@@ -124,6 +127,9 @@ func (c *conn) sign(ctx context.Context, st syntax.Statement, types []string) (e
 			none.Columns = p.columns()
 		}
 		return none, err
+	}
+	if args, ok := setConfig(st); ok {
+		return signSetConfig(args, types), nil
 	}
 	c.park(nil)
 	c.offset = st.Offset

@@ -331,10 +331,15 @@ func TestSettings(t *testing.T) {
 	check("SET my.own = 'x'; SHOW my.own", "SET\nx")
 	check("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; SHOW TRANSACTION ISOLATION LEVEL", "SET\nread committed")
 	check("DISCARD ALL; UNLISTEN *", "DISCARD\nUNLISTEN")
+	check("SELECT set_config('TimeZone', 'Europe/Berlin', false); SHOW TimeZone; SELECT pg_catalog.set_config('search_path', '', false); SELECT set_config('regions', 'us-east-1', false); RESET ALL", "Europe/Berlin\nEurope/Berlin\npg_catalog\nus-east-1\nRESET")
+	var zone string
+	if err := c.QueryRow(t.Context(), "SELECT set_config($1, $2, $3)", "TimeZone", "America/New_York", false).Scan(&zone); err != nil || zone != "America/New_York" {
+		t.Errorf("%s %v", zone, err)
+	}
 	if got := c.PgConn().ParameterStatus("standard_conforming_strings"); got != "on" {
 		t.Error(got)
 	}
-	for _, sql := range []string{"SET client_encoding = 'latin1'", "SET server_version = '9'", "SET TimeZone = 'Mars'", "SET statement_timeout = 'soon'", "SET memory_limit = '1GB'", "SET", "SET x", "RESET", "SHOW nope"} {
+	for _, sql := range []string{"SET client_encoding = 'latin1'", "SET server_version = '9'", "SET TimeZone = 'Mars'", "SET statement_timeout = 'soon'", "SET memory_limit = '1GB'", "SET", "SET x", "RESET", "SHOW nope", "SELECT set_config('nope', 'x', false)", "SELECT set_config('a;b', 'x', false)", "SELECT set_config('TimeZone', 1 + 1, false)"} {
 		if _, err := c.Exec(t.Context(), sql, pgx.QueryExecModeSimpleProtocol); code(err) == "" {
 			t.Errorf("%s: %v", sql, err)
 		}

@@ -64,9 +64,11 @@ func (l Limits) filled() Limits {
 	return l
 }
 
-// Hooks are what a connection wants of its session.
+// Hooks are what a connection wants of its session, and who it is: a session
+// that changes things notes both.
 type Hooks struct {
-	Notify func(notice string)
+	Notify       func(notice string)
+	User, Remote string
 }
 
 // A Server serves clients. It is safe for concurrent use.

@@ -447,7 +447,7 @@ func (c *conn) show(st syntax.Statement) (rows *engine.Rows, ok bool) {
 		for _, n := range sorted(all) {
 			values = append(values, []any{n, all[n], ""})
 		}
-		return engine.Static([]engine.Column{text("name"), text("setting"), text("description")}, values), true
+		return engine.Static([]engine.Column{textColumn("name"), textColumn("setting"), textColumn("description")}, values), true
 	default:
 		for i := 1; i+1 < len(toks) && toks[i].IsOp("."); i += 2 {
 			name += "." + strings.ToLower(toks[i+1].Text)
@@ -460,9 +460,9 @@ func (c *conn) show(st syntax.Statement) (rows *engine.Rows, ok bool) {
 	if k := variableOf(name); k != nil {
 		name = k.name
 	}
-	return engine.Static([]engine.Column{text(name)}, [][]any{{value}}), true
+	return engine.Static([]engine.Column{textColumn(name)}, [][]any{{value}}), true
 }
 
-func text(name string) engine.Column {
+func textColumn(name string) engine.Column {
 	return engine.Column{Name: name, Type: "VARCHAR", Kind: engine.Text}
 }
