@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -17,6 +18,7 @@ import (
 	"github.com/skyql/skyql/internal/render"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // A query is the flags of skyql query.
@@ -44,7 +46,7 @@ func newQuery(s streams) *cobra.Command {
 	f := cmd.Flags()
 	f.StringVarP(&q.file, "file", "f", "", "read the statements from a file, - for standard input")
 	f.StringVar(&q.format, "format", "", "one of "+strings.Join(render.Formats, ", ")+" (default table)")
-	f.StringVarP(&q.output, "output", "o", "", "write the rows to a file")
+	f.StringVarP(&q.output, "output", "o", "", "write the rows to a file; its name may say the format: .csv, .json, .ndjson, .md, .parquet")
 	f.StringArrayVarP(&q.given, "param", "p", nil, "name=value: what $name stands for")
 	f.BoolVarP(&q.quiet, "quiet", "q", false, "no progress, no counts")
 	f.StringVar(&q.showProgress, "progress", "auto", "auto: on a terminal; json: a line for programs to standard error; off")
@@ -62,7 +64,11 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	}
 	out := s.out
-	if q.output != "" {
+	if strings.EqualFold(filepath.Ext(q.output), ".parquet") {
+		if text, err = parquet(text, q.output); err != nil {
+			return err
+		}
+	} else if q.output != "" {
 		f, err := os.OpenFile(q.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 		if err != nil {
 			return err
@@ -146,6 +152,9 @@ func (q *query) check() error {
 	if !slices.Contains([]string{"auto", "json", "off"}, q.showProgress) {
 		return sqlerr.New(sqlerr.InvalidParameter, "no progress %q", q.showProgress).WithHint("--progress auto|json|off")
 	}
+	if f, ok := extensions[strings.ToLower(filepath.Ext(q.output))]; ok && q.format == "" {
+		q.format = f
+	}
 	var err error
 	q.params, err = parameters(q.given)
 	return err
@@ -162,6 +171,18 @@ func parameters(given []string) (map[string]string, error) {
 		out[name] = value
 	}
 	return out, nil
+}
+
+// extensions are the formats that the name of an output file asks for.
+var extensions = map[string]string{".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".md": "markdown"}
+
+// parquet makes a script of one query one that writes a Parquet file.
+func parquet(text, file string) (string, error) {
+	list := syntax.Split(text)
+	if len(list) != 1 || list[0].Verb != syntax.Read {
+		return "", sqlerr.New(sqlerr.InvalidParameter, "a Parquet file takes one query").WithHint("-o rows.ndjson takes several")
+	}
+	return "COPY (" + list[0].Text + "\n) TO " + syntax.Literal(file) + " (FORMAT parquet)", nil
 }
 
 func noFormat(name string) error {

@@ -464,6 +464,7 @@ func TestUpdateBroken(t *testing.T) {
 		"nothing":   {zipped("read.me", "x"), "holds no resource schemas"},
 		"broken":    {zipped("aws-a-b.json", ok, "aws-a-c.json", "{"), "aws-a-c.json: not JSON"},
 		"other":     {zipped("x.json", `{"a":1}`), `typeName "" is not like AWS::S3::Bucket`},
+		"twice":     {zipped("1.json", ok, "2.json", ok), "AWS::A::B is there twice"},
 		"collision": {zipped("1.json", ok, "2.json", strings.Replace(ok, "A::B", "A::Bs", 1)), "would both be table aws.a.bs"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -70,6 +70,9 @@ func finish(tables []*Table) error {
 	}
 	byType := map[string]*Table{}
 	for _, t := range tables {
+		if byType[t.Type] != nil {
+			return fmt.Errorf("%s is there twice", t.Type)
+		}
 		byType[t.Type] = t
 	}
 	for _, t := range tables {

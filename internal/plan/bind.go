@@ -54,7 +54,8 @@ const (
 	elsewhere place = iota
 	inList          // an item of a select list, by itself
 	inPredicate
-	inOrder // ORDER BY, where an alias wins over a column
+	inHaving // a predicate where an alias wins over a column
+	inOrder  // ORDER BY, where an alias wins too
 )
 
 func (b *binder) query(q *syntax.Query, outer *scope) *block {
@@ -191,6 +192,7 @@ func common(q *syntax.Query, arms []*block, at int) origin {
 			return origin{}
 		}
 	}
+	first.mixed = true
 	return first
 }
 
@@ -206,7 +208,7 @@ func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {
 	for _, e := range q.GroupBy {
 		b.expr(e, sc, elsewhere, bl)
 	}
-	b.expr(q.Having, sc, inPredicate, bl)
+	b.expr(q.Having, sc, inHaving, bl)
 	b.expr(q.Qualify, sc, inPredicate, bl)
 	for i, e := range q.List {
 		b.items = append(b.items, item{q.List, i})
@@ -378,8 +380,8 @@ func (b *binder) expr(e *syntax.Expr, sc *scope, at place, bl *block) origin {
 
 // deeper is the place of an operand.
 func deeper(at place) place {
-	if at == inPredicate {
-		return inPredicate
+	if at == inPredicate || at == inHaving {
+		return at
 	}
 	return elsewhere
 }
@@ -467,7 +469,7 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		return origin{}
 	}
 	m := found[0]
-	if len(e.Names) == 1 && at != elsewhere && at != inList && sc.aliases[strings.ToLower(e.Names[0])] && (at == inOrder || m.canonical != "") {
+	if len(e.Names) == 1 && at != elsewhere && at != inList && sc.aliases[strings.ToLower(e.Names[0])] && (at == inOrder || at == inHaving || m.canonical != "") {
 		return origin{} // the alias is meant
 	}
 	rest := e.Names[m.skip+1:]
@@ -491,12 +493,12 @@ func (b *binder) writeOnly(e *syntax.Expr, c *column, at place) {
 	}
 	col := c.from.column()
 	if c.from.ref.table.ListKey(c.from.col) {
-		if at == inPredicate && len(c.from.path) == 0 {
+		if (at == inPredicate || at == inHaving) && len(c.from.path) == 0 {
 			c.from.ref.listed = c.from.col // known of whatever is listed with it
 		}
 		return
 	}
-	if at == inPredicate {
+	if at == inPredicate || at == inHaving {
 		b.fail(sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: AWS never gives it back, so no condition on it can hold",
 			col.Name, c.from.ref.table.Name()).At(b.text, b.loc(e.Loc)))
 		return

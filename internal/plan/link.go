@@ -26,7 +26,7 @@ func (a source) equal(o source) bool {
 // source gives where a column's values come from; it may have fewer.
 func (c *column) source() (source, bool) {
 	switch {
-	case c.from.ref != nil && len(c.from.path) == 0:
+	case c.from.ref != nil && len(c.from.path) == 0 && !c.from.mixed:
 		return source{ref: c.from.ref, col: c.from.col}, true
 	case c.local != nil:
 		return source{local: c.local}, true

@@ -170,7 +170,8 @@ type Env struct {
 	// Scalar says whether all functions are scalar ones that always give the
 	// same; Pure whether they are, or aggregates and readers of files.
 	Scalar, Pure func(functions []string) bool
-	// Columns describes a query that reads no cloud table.
+	// Columns describes a query that reads no cloud table; ok is false where
+	// that fails, and where text in it may compare by a collation.
 	Columns func(sql string) ([]Column, bool)
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
@@ -225,12 +226,15 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 	}
 	b.headers()
 	for _, r := range b.refs {
-		if err := b.add(r); err != nil {
-			return nil, err
-		}
+		b.add(r)
 	}
 	b.order()
 	for _, s := range b.plan.Scans {
+		for _, r := range s.refs {
+			if err := b.checkKeys(r); err != nil {
+				return nil, err
+			}
+		}
 		b.box(s)
 	}
 	return b.plan, nil
@@ -243,7 +247,7 @@ func None(text string) *Plan { return &Plan{text: text} }
 func (p *Plan) Edit(edits ...syntax.Edit) { p.names = append(p.names, edits...) }
 
 // add unites what a reference needs with the scan of its table.
-func (b *binder) add(r *reference) error {
+func (b *binder) add(r *reference) {
 	p := b.plan
 	i := slices.IndexFunc(p.Scans, func(s *Scan) bool { return s.Table == r.table })
 	if i < 0 {
@@ -254,8 +258,23 @@ func (b *binder) add(r *reference) error {
 	s.Columns = append(s.Columns, r.needed()...)
 	slices.Sort(s.Columns)
 	s.Columns = slices.Compact(s.Columns)
+	if _, some := r.box(nil); !some && (b.env.Narrow == Keys || r.described) {
+		return
+	}
+	if n := len(r.needed()); n > 0 && !b.keeps(RuleColumns) {
+		last := r.needed()[n-1]
+		s.Columns = slices.DeleteFunc(s.Columns, func(c int) bool { return c == last })
+	}
+	if len(s.refs) == 0 || b.keeps(RuleTableUnion) {
+		s.refs = append(s.refs, r)
+	}
+}
+
+// checkKeys refuses a reference that lacks the keys which its form or its
+// conditions ask for.
+func (b *binder) checkKeys(r *reference) error {
 	box, some := r.box(nil)
-	if !some && (b.env.Narrow == Keys || r.described) {
+	if !some && b.env.Narrow == Keys { // local values turned out to be none
 		return nil
 	}
 	if r.form == catalog.Singular && r.table.Singular != r.table.Plural && box.Identifiers == nil {
@@ -269,13 +288,6 @@ func (b *binder) add(r *reference) error {
 	if r.listed > 0 && box.Identifiers != nil {
 		return sqlerr.New(sqlerr.FeatureNotSupported, "%s of %s is write-only: of a single resource AWS never gives it back, so no condition on it can hold",
 			r.table.Columns[r.listed].Name, r.table.Name()).At(b.text, r.loc).WithHint("leave out the identifier or the condition on %s", r.table.Columns[r.listed].Name)
-	}
-	if n := len(r.needed()); n > 0 && !b.keeps(RuleColumns) {
-		last := r.needed()[n-1]
-		s.Columns = slices.DeleteFunc(s.Columns, func(c int) bool { return c == last })
-	}
-	if len(s.refs) == 0 || b.keeps(RuleTableUnion) {
-		s.refs = append(s.refs, r)
 	}
 	return nil
 }

@@ -51,6 +51,9 @@ func planned(t *testing.T, db *engine.DB, query string) (*plan.Plan, error) {
 		Scalar: func(functions []string) bool { return db.Scalar(t.Context(), functions) },
 		Pure:   func(functions []string) bool { return db.Pure(t.Context(), functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
+			if db.Collates(t.Context(), query) {
+				return nil, false
+			}
 			cols, err := db.Describe(t.Context(), query, nil)
 			for _, c := range cols {
 				out = append(out, plan.Column{Name: c.Name, Type: c.Type})
@@ -223,12 +226,14 @@ func TestKeys(t *testing.T) {
 	check("SELECT * FROM (SELECT DISTINCT region FROM {q}) WHERE region = 'a'", "queues region=a")
 	check("SELECT region, count(*) FROM {q} GROUP BY region HAVING region = 'a'", "queues region=a")
 	check("SELECT max(region) FROM {q} HAVING max(region) = 'a'", "queues everything")
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY 1 HAVING region = 'a'", "queues everything") // in HAVING an alias wins
 	check("SELECT region FROM {q} UNION ALL SELECT region FROM {s}", "queues everything; subnets everything")
 	check("FROM (SELECT region FROM {q} UNION SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region FROM {q} EXCEPT SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region FROM {q} UNION ALL SELECT 5) WHERE region = 'a'", "queues everything")
 	check("FROM (SELECT region, identifier FROM {q} UNION ALL BY NAME SELECT identifier, region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region, identifier FROM {q} UNION ALL SELECT identifier, region FROM {s}) WHERE region = 'a'", "queues region=a; subnets id=a")
+	check("SELECT * FROM {v} v JOIN (SELECT vpc_id FROM {s} WHERE region = 'a' UNION ALL SELECT vpc_id FROM {s} WHERE region = 'b') x ON v.vpc_id = x.vpc_id", "vpcs everything; subnets region=a + region=b")
 	check("SELECT * FROM {q} WHERE region = 'a' UNION ALL SELECT * FROM {q} WHERE region = 'b'", "queues region=a + region=b")
 	check("WITH x AS (FROM {q}) SELECT * FROM x WHERE region = 'a'", "queues region=a")
 	check("WITH x AS (FROM {q}) SELECT * FROM x a, x b WHERE a.region = 'a' AND b.region = 'b'", "queues region=a,b")
@@ -249,10 +254,15 @@ func TestKeys(t *testing.T) {
 	check("FROM {q}, LATERAL (SELECT 1 FROM {s} s WHERE s.region = 'b') x WHERE queues.region = 'a'", "queues region=a; subnets region=b")
 	check("FROM c JOIN {q} q ON q.region = c.r WHERE c.r = 'a'", "queues everything")
 	check("FROM {q} WHERE region = 'a' AND queue_url IN (SELECT k FROM c)", "queues region=a")
+	check("FROM {q} WHERE queue_url IN (VALUES ('x'))", "queues id=x")
+	check("FROM {q} WHERE queue_url IN (SELECT 'x' COLLATE NOCASE)", "queues everything")
+	check("FROM {q} JOIN (VALUES ('x' COLLATE NOCASE)) t(k) ON k = queue_url", "queues everything")
 	// the singular table
 	check("FROM aws.sqs.queue", "error: aws.sqs.queue needs an identifier")
 	check("FROM aws.sqs.queue WHERE queue_url = 'x'", "queues id=x")
 	check("FROM aws.sqs.queue WHERE false", "queues nothing")
+	check("FROM aws.sqs.queue WHERE queue_url IN (VALUES ('x'))", "queues id=x")
+	check("FROM aws.sqs.queue q JOIN aws.sqs.queues p ON p.queue_url = q.queue_url", "error: aws.sqs.queue needs an identifier")
 	check("FROM awscc.sqs.queue WHERE queue_url = 'x'", "queues id=x")
 	check("FROM sqs.queues", "queues everything")
 	// refused

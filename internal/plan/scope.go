@@ -33,6 +33,8 @@ type origin struct {
 	ref  *reference
 	col  int
 	path []string // as AWS spells it
+	// mixed: other references to the table give rows too (of a set operation).
+	mixed bool
 }
 
 func (o origin) column() *catalog.Column { return &o.ref.table.Columns[o.col] }

@@ -80,7 +80,8 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 		if action == "" {
 			action = "one of " + strings.Join(s.permissions(e), ", ")
 		}
-		return sqlerr.New(sqlerr.InsufficientPriv, "access denied: %s", action).WithDetail("%s", detail)
+		return sqlerr.New(sqlerr.InsufficientPriv, "access denied: %s", action).WithDetail("%s", detail).
+			WithHint("EXPLAIN PERMISSIONS before the statement prints the policy that it needs; --on-error=warn goes on without what is missing")
 	case errors.Is(e, cloudcontrol.ErrCredentials) && e.Code == "NoCredentials":
 		return sqlerr.New(sqlerr.InvalidAuth, "no AWS credentials").
 			WithDetail("tried: environment, shared config profile %q, web identity, container, instance metadata\n%s", e.Profile(), e.Message).

@@ -52,9 +52,9 @@ func (s *Session) signRead(ctx context.Context, st syntax.Statement, types []str
 			WithHint("PIVOT … ON x IN ('a', 'b'), or send it as a simple query")
 	}
 	quiet := s.options.Notify
-	s.options.Notify = nil // what is said is said when it runs
+	s.options.Notify, s.preparing = nil, true // what is said is said when it runs
 	p, err := s.plan(ctx, st)
-	s.options.Notify = quiet
+	s.options.Notify, s.preparing = quiet, false
 	if err != nil {
 		return engine.Signature{}, err
 	}

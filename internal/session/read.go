@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -45,13 +46,16 @@ func (s *Session) read(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, error) {
 	tree, err := s.db.Parse(ctx, st.Reading)
 	if err != nil {
-		return nil, parseFailed(err, st)
+		return nil, s.parseFailed(ctx, err, st)
 	}
 	if err := s.permit(tree, st); err != nil {
 		return nil, err
 	}
 	q, err := syntax.Decode(tree)
 	if err != nil {
+		return nil, err
+	}
+	if err := s.checkParams(st); err != nil {
 		return nil, err
 	}
 	p, err := plan.Make(q, st.Text, s.env(ctx))
@@ -70,7 +74,29 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	return p, nil
 }
 
-func parseFailed(err error, st syntax.Statement) error {
+// checkParams says which of a statement's parameters has no value.
+func (s *Session) checkParams(st syntax.Statement) error {
+	for _, t := range st.Tokens {
+		if t.Kind != syntax.Param {
+			continue
+		}
+		name := t.Text[1:]
+		if _, ok := s.options.Params[name]; ok {
+			continue
+		}
+		if n, err := strconv.Atoi(name); err == nil && n > 0 && (s.preparing || n <= len(s.values)) {
+			continue
+		}
+		e := sqlerr.New(sqlerr.UndefinedParameter, "parameter %s has no value", t.Text).At(st.Text, t.Pos)
+		if t.Text[0] == '$' {
+			return e.WithHint("-p %s=value", name)
+		}
+		return e.WithHint("write $name, and -p name=value")
+	}
+	return nil
+}
+
+func (s *Session) parseFailed(ctx context.Context, err error, st syntax.Statement) error {
 	p, ok := asError[*engine.ParseError](err)
 	if !ok {
 		return err
@@ -78,9 +104,53 @@ func parseFailed(err error, st syntax.Statement) error {
 	first, rest, _ := strings.Cut(strings.TrimSpace(p.Message), "\n")
 	e := sqlerr.New(sqlerr.SyntaxError, "%s", strings.TrimRight(first, ".! ")).At(st.Text, p.Position).WithDetail("%s", strings.TrimSpace(rest))
 	if p.NotSelect {
-		e.Code, e.Message = sqlerr.FeatureNotSupported, "this kind of query can't be planned"
+		e.Code = sqlerr.FeatureNotSupported
+		if strings.HasPrefix(first, "Only SELECT") {
+			e.Message = "this kind of query can't be planned"
+		}
+	} else if word := s.reserved(ctx, st, p.Position); word != "" {
+		e = e.WithHint("%s is a reserved word: as a name it is written %s", word, syntax.Quote(word))
 	}
 	return e
+}
+
+// reserved gives the word at or before a syntax error, if that is one which
+// SQL reserves and a column or table of the statement has for its name.
+func (s *Session) reserved(ctx context.Context, st syntax.Statement, pos int) string {
+	at := slices.IndexFunc(st.Tokens, func(t syntax.Token) bool { return t.Pos >= pos })
+	for _, i := range []int{at, at - 1} {
+		if i < 0 || st.Tokens[i].Kind != syntax.Name || !s.names(st, st.Tokens[i].Text) {
+			continue
+		}
+		got, err := s.db.Strings(ctx, "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category = 'reserved' AND keyword_name = lower($1)", st.Tokens[i].Text)
+		if err == nil && len(got) > 0 {
+			return st.Tokens[i].Text
+		}
+	}
+	return ""
+}
+
+// names reports whether a word names a table of the service in use, or a
+// column of a cloud table that a statement mentions.
+func (s *Session) names(st syntax.Statement, word string) bool {
+	if _, _, ok := s.cloudTable([]syntax.Part{{Text: word}}); ok {
+		return true
+	}
+	return slices.ContainsFunc(st.Tokens, func(t syntax.Token) bool {
+		if !t.IsName() {
+			return false
+		}
+		e, _, ok := s.cloudTable(syntax.NameAt(st.Text, t.Pos))
+		if !ok {
+			return false
+		}
+		table, err := s.catalog.Table(e.Type)
+		if err != nil {
+			return false
+		}
+		_, ok = table.Column(word)
+		return ok
+	})
 }
 
 // checkRegions refuses a comparison with a region that isn't known, before any
@@ -181,6 +251,9 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
+			if s.db.Collates(ctx, query) {
+				return nil, false
+			}
 			cols, err := s.db.Describe(ctx, query, s.options.Params)
 			for _, c := range cols {
 				out = append(out, plan.Column{Name: c.Name, Type: c.Type})

@@ -10,8 +10,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
@@ -100,6 +102,7 @@ type Session struct {
 	// narrow is what planning may drop; tests compare.
 	narrow     plan.Narrow
 	explaining bool
+	preparing  bool        // positional parameters have no values yet
 	probe      *plan.Probe // of tests
 	// values are those of $1, $2 … of the statement that runs.
 	values []any
@@ -150,9 +153,26 @@ type Result struct {
 // The first that fails ends the run. The error is a *sqlerr.Error; one that
 // comes from cancelling ctx wraps its cause.
 func (s *Session) Run(ctx context.Context, script string, out func(context.Context, Result) error) error {
+	if err := checkText(script); err != nil {
+		return err
+	}
 	for _, st := range syntax.Split(script) {
 		if err := s.statement(ctx, st, out); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// checkText refuses what no SQL text holds. DuckDB would end a text at a NUL
+// byte and run what stands before it.
+func checkText(script string) error {
+	for i, r := range script {
+		if r == 0 {
+			return sqlerr.New(sqlerr.BadCharacters, "byte %d of the SQL is NUL", i+1)
+		}
+		if r == utf8.RuneError && !strings.HasPrefix(script[i:], string(utf8.RuneError)) {
+			return sqlerr.New(sqlerr.BadCharacters, "byte %d of the SQL, 0x%02x, is not UTF-8", i+1, script[i])
 		}
 	}
 	return nil
@@ -232,6 +252,16 @@ func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows,
 		return nil, readOnly(st, st.Word, name).At(st.Text, at)
 	}
 	s.local = true
+	if st.Word == "PRAGMA" || st.Word == "CALL" {
+		if err := mayChange(st, st.Tokens[1]); err != nil {
+			return nil, err
+		}
+		rows, err := s.db.Plain(ctx, st.Text, nil)
+		if err == nil && slices.ContainsFunc(st.Tokens, func(t syntax.Token) bool { return t.IsOp("=") }) {
+			return nil, rows.Close() // a setting: its one column, Success, says nothing
+		}
+		return rows, err
+	}
 	return nil, s.db.Exec(ctx, st.Text, nil)
 }
 

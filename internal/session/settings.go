@@ -307,11 +307,10 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		}
 		return s.db.Exec(ctx, st.Text, nil) // DuckDB's parser says what is missing
 	}
-	name := strings.ToLower(toks[0].Text)
-	switch name {
-	case "default_collation", "disabled_optimizers", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
-		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", name).At(st.Text, toks[0].Pos)
+	if err := mayChange(st, toks[0]); err != nil {
+		return err
 	}
+	name := strings.ToLower(toks[0].Text)
 	own := settingOf(name)
 	if own == nil {
 		if err := s.permitSetting(st, name); err != nil {
@@ -345,6 +344,16 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 // Setting gives a setting as SHOW prints it; ok is false if there is none of
 // that name.
 func (s *Session) Setting(name string) (value string, ok bool) { return s.value(name) }
+
+// mayChange refuses to change a setting of DuckDB's that skyql relies on, with
+// SET or PRAGMA.
+func mayChange(st syntax.Statement, name syntax.Token) error {
+	switch n := strings.ToLower(name.Text); n {
+	case "default_collation", "disabled_optimizers", "schema", "search_path", "temp_directory", "enable_external_access", "lock_configuration", "preserve_insertion_order":
+		return sqlerr.New(sqlerr.FeatureNotSupported, "setting %s can't be changed: skyql relies on it", n).At(st.Text, name.Pos)
+	}
+	return nil
+}
 
 // value gives a setting as SHOW prints it.
 func (s *Session) value(name string) (string, bool) {

@@ -33,6 +33,7 @@ type Error struct {
 const (
 	SyntaxError          = "42601"
 	UndefinedTable       = "42P01"
+	UndefinedParameter   = "42P02"
 	UndefinedColumn      = "42703"
 	UndefinedObject      = "42704"
 	AmbiguousColumn      = "42702"
@@ -42,6 +43,7 @@ const (
 	InvalidAuth          = "28000"
 	InvalidParameter     = "22023"
 	InvalidText          = "22P02"
+	BadCharacters        = "22021"
 	QueryCanceled        = "57014"
 	ProgramLimit         = "54000"
 	ConnectionFailure    = "08006"
