@@ -3,6 +3,7 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -52,6 +53,13 @@ func TestFaults(t *testing.T) {
 		create(s)
 		s.last.ProgressEvent = event{Identifier: s.get(logGroup, "a")[:5]}
 	}, `{"Log`)
+	for _, code := range exceptions {
+		status := 400
+		if slices.Contains(serverFaults, code) {
+			status = 500
+		}
+		check(fmt.Sprintf(`error = %q; message = "why"`, code), get, fmt.Sprint(status, " ", code, ": why"))
+	}
 	for _, code := range handlerCodes {
 		check(fmt.Sprintf(`fail = %q; message = "why"`, code), create, "FAILED a "+code+" why")
 	}
@@ -192,6 +200,12 @@ func TestFaultyReads(t *testing.T) {
 	check("policy_text", "AWS::IAM::Role", `{"RoleName":"r","AssumeRolePolicyDocument":{"Version":"2012-10-17"}}`, `"AssumeRolePolicyDocument":"{\"Version\":\"2012-10-17\"}"`)
 	check("inject_defaults", "AWS::EC2::Subnet", `{"VpcId":"v"}`, `"SubnetId"`)
 	check("transform", "AWS::RDS::DBCluster", `{"DBClusterIdentifier":"UPPER","Engine":"aurora-mysql"}`, `"DBClusterIdentifier":"upper"`)
+	tagged := check("system_tags", logGroup, `{"LogGroupName":"t","Tags":[{"Key":"b","Value":"1"}]}`, `"aws:`)
+	tagged.update(logGroup, "t", `[{"op":"add","path":"/RetentionInDays","value":3}]`).ended().want("SUCCESS t")
+	if got := tagged.get(logGroup, "t"); strings.Count(got, "aws:cloudformation") != 1 {
+		t.Errorf("after an update: %s", got)
+	}
+	tagged.update(logGroup, "t", `[{"op":"add","path":"/Tags/-","value":{"Key":"aws:mine","Value":"1"}}]`).ended().want("FAILED t InvalidRequest Tag key aws:mine: keys with the prefix aws: are reserved for system use")
 	s := check("inject_empty_arrays", "AWS::EC2::SecurityGroup", `{"GroupDescription":"d"}`, `"SecurityGroupIngress":[]`)
 	s.update("AWS::EC2::SecurityGroup", s.last.ProgressEvent.Identifier, `[{"op":"remove","path":"/SecurityGroupIngress/0"}]`).want(invalidA + "[REMOVE Operation] noSuchPath in source, path provided: //SecurityGroupIngress/0")
 	// What a read injects is part of what every update hands over.

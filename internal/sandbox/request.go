@@ -60,6 +60,8 @@ type request struct {
 	Text    string `json:"text,omitempty"`
 	Told    string `json:"told,omitempty"` // the model in the last event
 
+	made   *resource // where Told comes from, until it is kept
+	table  *catalog.Table
 	polled int
 }
 
@@ -156,7 +158,7 @@ func (q *request) event(now int64, tellEnd bool) event {
 	case status == "FAILED":
 		e.ErrorCode, e.StatusMessage = q.Code, cut(q.Text)
 	case status == "SUCCESS":
-		e.ResourceModel = q.Told
+		e.ResourceModel = q.lastModel()
 	case !final(status):
 		e.RetryAfter = q.retryAfter(now)
 	}
@@ -164,6 +166,14 @@ func (q *request) event(now int64, tellEnd bool) event {
 		e.HooksRequestToken = q.hookToken()
 	}
 	return e
+}
+
+// lastModel is the model that the last event has.
+func (q *request) lastModel() string {
+	if q.made != nil {
+		return string(q.made.full(q.table))
+	}
+	return q.Told
 }
 
 func (q *request) hookToken() string { return uuidOf(dice("hook", q.Token)) }
@@ -288,6 +298,7 @@ func (s *store) act(q *request) {
 		q.Code, q.Text = s.refusal(t, q, old)
 	}
 	if q.Code != "" && !q.Half {
+		q.Model = nil
 		return
 	}
 	s.dirty(q.Type, q.Account, q.Kept, q.Identifier)
@@ -303,8 +314,9 @@ func (s *store) act(q *request) {
 			r.seen = old.seen
 		}
 		sh.put(r)
-		q.Told = string(r.full(t))
+		q.made, q.table = r, t
 	}
+	q.Model = nil // it is the resource's now
 }
 
 // refusal is the error that a handler has of its own, if any.

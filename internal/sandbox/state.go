@@ -435,9 +435,9 @@ func (s *store) snapshot(now int64) []record {
 		out = append(out, rec)
 	}
 	for _, q := range s.ledger.order {
-		if q.Settled { // its model is in the world, or no more
+		if q.made != nil {
 			done := *q
-			done.Model = nil
+			done.Told = q.lastModel()
 			q = &done
 		}
 		out = append(out, record{Request: q})

@@ -40,6 +40,9 @@ func (s *Sandbox) create(c caller, in input, fx *effects) (any, *fault) {
 		q.Model = desired
 		return s.submit(q, fx)
 	}
+	if key := systemKey(t, desired, nil); key != "" && q.Fail == "" {
+		q.Fail, q.Message = "InvalidRequest", systemTagRefused(key)
+	}
 	q.References = s.o.Contract.ReferencesRequired
 	return s.submitNew(t, q, desired, fx)
 }
@@ -339,6 +342,9 @@ func (s *Sandbox) patched(t *catalog.Table, q *request, res *resource, ops []pat
 	if problems := root.check(after); len(problems) > 0 {
 		return "InvalidRequest", invalid(problems)
 	}
+	if key := systemKey(t, after, before); key != "" && q.Fail == "" {
+		q.Fail, q.Message = "InvalidRequest", systemTagRefused(key)
+	}
 	if ps := changedPointers(t.ConditionalCreateOnly, before, after); len(ps) > 0 && s.o.Contract.ConditionalRefused && q.Fail == "" {
 		q.Fail, q.Message = "NotUpdatable", fmt.Sprintf("conditionalCreateOnlyProperties [%s] cannot be updated in place", strings.Join(ps, ", "))
 	}
@@ -348,6 +354,21 @@ func (s *Sandbox) patched(t *catalog.Table, q *request, res *resource, ops []pat
 	}
 	q.Model = touch(t, root, after, s.clock())
 	return "", ""
+}
+
+// systemKey is a tag that only AWS may set and that wasn't there before.
+func systemKey(t *catalog.Table, model, before map[string]any) string {
+	old := tagKeys(t, before)
+	for _, k := range tagKeys(t, model) {
+		if strings.HasPrefix(k, "aws:") && !slices.Contains(old, k) {
+			return k
+		}
+	}
+	return ""
+}
+
+func systemTagRefused(key string) string {
+	return fmt.Sprintf("Tag key %s: keys with the prefix aws: are reserved for system use", key)
 }
 
 // changedPointers are those pointers of a list where two models differ. Below
