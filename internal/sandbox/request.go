@@ -300,8 +300,10 @@ func (s *store) act(q *request) {
 		old = sh.byPlace[at][i]
 	}
 	q.Code, q.Text = q.Fail, q.Message
-	if q.Code == "" {
-		q.Code, q.Text = s.refusal(t, q, old)
+	if q.Code == "" || q.Half { // what is half made was possible
+		if code, text := s.refusal(t, q, old); code != "" {
+			q.Code, q.Text, q.Half = code, text, false
+		}
 	}
 	if q.Code != "" && !q.Half {
 		q.Model = nil

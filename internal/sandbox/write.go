@@ -311,10 +311,15 @@ func (s *Sandbox) update(c caller, in input, fx *effects) (any, *fault) {
 	return s.submit(q, fx)
 }
 
+// joined is the text form of a primary identifier, "" for another key.
 func joined(t *catalog.Table, parts map[string]string) string {
 	var out []string
 	for _, p := range t.Identifier {
-		out = append(out, parts[p])
+		v, ok := parts[p]
+		if !ok {
+			return ""
+		}
+		out = append(out, v)
 	}
 	return strings.Join(out, "|")
 }
@@ -458,7 +463,9 @@ func (s *Sandbox) delete(c caller, in input, fx *effects) (any, *fault) {
 	case res != nil:
 		q.Identifier = res.id
 	default:
-		q.Identifier = joined(t, want)
+		if q.Identifier = joined(t, want); q.Identifier == "" { // an alternative key
+			q.Fail, q.Message = "NotFound", notFound(t, want)
+		}
 		if s.o.Contract.MissingDeleteSync && !s.store.known(t, q) {
 			return nil, handler(t, "ResourceNotFoundException", "NotFound", notFound(t, want))
 		}

@@ -225,6 +225,21 @@ func TestDelete(t *testing.T) {
 		t.Errorf("a bucket of another region: %s", s.last)
 	}
 
+	s.delete("AWS::KMS::Key", "k").ended().want(`FAILED k NotFound Resource of type 'AWS::KMS::Key' with identifier '{"/properties/KeyId":"k"}' was not found.`)
+	const app, byName = "AWS::AppConfig::Application", `{"Name":"n"}` // an alternative key
+	s.create(app, `{"Name":"n"}`).ended()
+	id := s.last.ProgressEvent.Identifier
+	s.create(app, `{"Name":"n"}`).ended()
+	if e := s.last.ProgressEvent; e.ErrorCode != "AlreadyExists" {
+		t.Errorf("the same name twice: %s", s.last)
+	}
+	s.update(app, byName, `[{"op":"add","path":"/Description","value":"d"}]`).ended().want("SUCCESS *")
+	s.delete(app, byName).ended().want("SUCCESS *")
+	if s.last.ProgressEvent.Identifier != id {
+		t.Errorf("deleted %s, not %s", s.last.ProgressEvent.Identifier, id)
+	}
+	s.delete(app, byName).ended().want(`FAILED  NotFound Resource of type 'AWS::AppConfig::Application' with identifier '{"/properties/Name":"n"}' was not found.`)
+
 	free := play(t, Options{Contract: Contract{OrphansAllowed: true, MissingDeleteSync: true}})
 	free.create("AWS::EKS::Cluster", `{"Name":"c","RoleArn":"arn:r","ResourcesVpcConfig":{"SubnetIds":["s"]}}`).ended().want("SUCCESS c")
 	free.delete("AWS::EKS::Cluster", "c").ended().want("SUCCESS c")
