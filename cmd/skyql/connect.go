@@ -30,11 +30,15 @@ type connection struct {
 	parallel          int
 	onError, cache    string
 	maxCalls          int
+	maxChanges        int
 	debug             bool
 	progress          func(fetch.Stats)
+	changes           session.Changes
 	params            map[string]string
 	format            string // of the environment or the configuration file
-	counted           int    // calls of statements that are done
+	fresh             string // cache where nobody says, "" for none
+	notify            func(string)
+	counted           int // calls of statements that are done
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
@@ -50,6 +54,7 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.onError, "on-error", "", "fail, or warn: go on without what can't be read, exit status 3 (default fail)")
 	f.StringVar(&c.cache, "cache", "", "how old what was read before may be, such as 60s (default 0s)")
 	f.IntVar(&c.maxCalls, "max-calls", 0, "calls that a statement may make (default 100000)")
+	f.IntVar(&c.maxChanges, "max-changes", 0, "changes that a plan may have (default 50)")
 	f.BoolVar(&c.debug, "debug", false, "log every call to standard error")
 }
 
@@ -62,14 +67,18 @@ func (c *connection) settings() (session.Settings, error) {
 		return out, err
 	}
 	flags := map[string]string{"regions": c.regions, "accounts": c.accounts, "on_error": c.onError, "cache": c.cache}
+	if c.maxChanges != 0 {
+		flags["max_changes"] = strconv.Itoa(c.maxChanges)
+	}
 	if c.parallel != 0 {
 		flags["parallel"] = strconv.Itoa(c.parallel)
 	}
 	if c.maxCalls != 0 {
 		flags["max_calls"] = strconv.Itoa(c.maxCalls)
 	}
+	defaults := map[string]string{"cache": c.fresh}
 	for _, name := range session.SettingNames() {
-		for _, from := range []struct{ what, value string }{{configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
+		for _, from := range []struct{ what, value string }{{"", defaults[name]}, {configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
 			if from.value == "" {
 				continue
 			}
@@ -88,7 +97,7 @@ func (c *connection) settings() (session.Settings, error) {
 	}{{&c.role, "assume_role"}, {&c.externalID, "external_id"}, {&c.sessionName, "role_session_name"}, {&c.profile, "profile"}} {
 		*x.to = firstOf(*x.to, env("SKYQL_"+strings.ToUpper(x.name)), file[x.name])
 	}
-	c.format = firstOf(env("SKYQL_FORMAT"), file["format"])
+	c.format = firstOf(c.format, env("SKYQL_FORMAT"), file["format"])
 	return out, nil
 }
 
@@ -108,8 +117,12 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
 		Progress: c.progress,
 		Params:   c.params,
+		Changes:  c.changes,
 		TempDir:  filepath.Join(cacheDir(), "tmp"),
 		Notify:   func(text string) { writeNotice(s, text) },
+	}
+	if c.notify != nil {
+		o.Notify = c.notify
 	}
 	if c.debug {
 		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))

@@ -8,19 +8,39 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
 
+	"github.com/skyql/skyql/internal/shell"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// interruptible is a context that the first interrupt ends. The second one ends
+// the wait for changes that are under way, the third one the program.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signals := make(chan os.Signal, 3)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals
+		cancel()
+		<-signals
+		close(interrupts())
+		<-signals
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals); cancel() }
 }
 
 // streams are a program's own.
@@ -33,6 +53,7 @@ type streams struct {
 const (
 	exitDone        = 0
 	exitError       = 1
+	exitChanges     = 2 // --plan: there are changes
 	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
 )
@@ -51,34 +72,33 @@ func run(ctx context.Context, args []string, s streams) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, shell.ErrTerminated):
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
 	case errors.Is(err, errMissing):
 		return exitMissing
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.Is(err, errShown):
 	default:
-		var e *sqlerr.Error
-		if errors.As(err, &e) {
-			fmt.Fprint(s.err, e.Format())
-		} else {
-			fmt.Fprintf(s.err, "error: %v\n", err)
-		}
+		fmt.Fprint(s.err, sqlerr.Show(err))
 	}
 	return exitError
 }
 
 func newRoot(s streams) *cobra.Command {
+	alone := &prompt{}
 	root := &cobra.Command{
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
 		Long:          "skyql runs SQL over AWS resources: every resource type is a table such as aws.ec2.vpcs.\nTry it without an account: skyql query --sandbox \"SELECT username FROM aws.connect.users LIMIT 5\"",
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmd.Help()
+				return alone.alone(cmd, s)
 			}
 			e := sqlerr.New(sqlerr.InvalidParameter, "unknown command %q", args[0])
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -91,6 +111,23 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
+	alone.flags(root)
+	root.AddCommand(newShell(s), newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root
+}
+
+// version is the module's version as the build knows it, and the commit where
+// it was built from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	out := firstOf(strings.TrimPrefix(info.Main.Version, "(devel)"), "devel")
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(out, s.Value[:min(12, len(s.Value))]) {
+			out += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return out + " " + runtime.Version()
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -370,5 +372,51 @@ func BenchmarkLoad(b *testing.B) {
 		}
 		c.Close()
 		db.Close()
+	}
+}
+
+// The rows of a LIMIT are chosen before they are joined, also where the other
+// side has none of their values.
+func TestLimitUnderJoin(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	exec := func(text string) {
+		t.Helper()
+		if err := db.Exec(t.Context(), text, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE big AS SELECT CASE WHEN range % 2 = 0 THEN 'a' ELSE 'b' END AS k, (range % 7)::VARCHAR AS name FROM range(20000);
+		CREATE TABLE small AS SELECT 'b' AS k FROM range(3);
+		CREATE TABLE other AS SELECT range::VARCHAR AS name, 'eu' AS r FROM range(5)`)
+	for range 50 {
+		got, err := db.Strings(t.Context(), `SELECT count(*)::VARCHAR FROM small s JOIN (SELECT b.k, o.name FROM big b JOIN other o ON b.name = o.name AND o.r = 'eu' ORDER BY ALL LIMIT 3) t ON s.k = t.k`)
+		if err != nil || got[0] != "0" {
+			t.Fatalf("got %v, %v", got, err)
+		}
+	}
+}
+
+// What doesn't fit into memory goes to the folder for it, which need not be
+// there before and is gone afterwards.
+func TestSpill(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "cache", "tmp")
+	db, err := Open(t.Context(), Options{TempDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec(t.Context(), "SET memory_limit = '64MB'; SET threads = 1", nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Strings(t.Context(), "SELECT count(*)::VARCHAR FROM (SELECT md5(range::VARCHAR) AS m, repeat(range::VARCHAR, 30) AS r FROM range(600000) ORDER BY m) WHERE m >= '' AND r <> ''")
+	if err != nil || got[0] != "600000" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
 	}
 }

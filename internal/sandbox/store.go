@@ -65,6 +65,41 @@ func (s *store) dirty(typ, account, region, id string) {
 type shelf struct {
 	table   *catalog.Table
 	byPlace map[string][]*resource // account and region, sorted by identifier
+
+	// version counts changes; listed keeps the last lists that are still right,
+	// so that a page costs no more than its rows.
+	version  int
+	listedMu sync.Mutex
+	listed   map[string]listing
+}
+
+// A listing is what a list of some version of a shelf gives.
+type listing struct {
+	version int
+	rows    []*resource
+}
+
+// mostListings bounds what a shelf keeps.
+const mostListings = 64
+
+func (sh *shelf) kept(key string) ([]*resource, bool) {
+	sh.listedMu.Lock()
+	defer sh.listedMu.Unlock()
+	l, ok := sh.listed[key]
+	return l.rows, ok && l.version == sh.version
+}
+
+// keep keeps a list, unless one of its resources shows only after a while.
+func (sh *shelf) keep(key string, all, rows []*resource) {
+	if slices.ContainsFunc(all, func(r *resource) bool { return r.seen != nil }) {
+		return
+	}
+	sh.listedMu.Lock()
+	defer sh.listedMu.Unlock()
+	if sh.listed == nil || len(sh.listed) >= mostListings {
+		sh.listed = map[string]listing{}
+	}
+	sh.listed[key] = listing{sh.version, rows}
 }
 
 // A resource is one thing that exists. Its properties are JSON's values, but
@@ -159,6 +194,7 @@ func (s *store) all(t *catalog.Table, account, region string) []*resource {
 // put adds a resource, or replaces the one with its identifier.
 func (sh *shelf) put(r *resource) {
 	key := place(r.account, r.region)
+	sh.version++
 	i, found := sh.at(key, r.id)
 	rs := sh.byPlace[key]
 	if found {
@@ -171,6 +207,7 @@ func (sh *shelf) put(r *resource) {
 
 func (sh *shelf) drop(place, id string) {
 	if i, found := sh.at(place, id); found {
+		sh.version++
 		sh.byPlace[place] = slices.Delete(sh.byPlace[place], i, i+1)
 	}
 }
@@ -243,6 +280,10 @@ func (s *store) list(t *catalog.Table, c caller, model map[string]any, seen func
 	sh := s.shelf(t)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	key := place(c.account, regionOf(t, c)) + " " + string(encode(model))
+	if rows, ok := sh.kept(key); ok {
+		return rows
+	}
 	all := sh.byPlace[place(c.account, regionOf(t, c))]
 	if t.SpansRegions {
 		all = nil
@@ -262,6 +303,7 @@ func (s *store) list(t *catalog.Table, c caller, model map[string]any, seen func
 			out = append(out, r)
 		}
 	}
+	sh.keep(key, all, out)
 	return out
 }
 
