@@ -64,7 +64,7 @@ func (s *store) under(child *catalog.Table, p catalog.Parent, parent *resource) 
 			return false
 		}
 		for _, g := range p.Give {
-			have, given := valuesAt(c.properties, g.To), valuesAt(parent.properties, g.From)
+			have, given := c.keyValues(child, g.To), valuesAt(parent.properties, g.From)
 			if !slices.ContainsFunc(have, func(h string) bool { return slices.ContainsFunc(given, func(v string) bool { return sameName(h, v) }) }) {
 				return false
 			}

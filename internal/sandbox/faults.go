@@ -5,7 +5,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"path"
+	"slices"
 	"strconv"
 	"time"
 
@@ -22,7 +22,7 @@ type Faults struct {
 }
 
 // A Rule says what becomes of some calls. Its first part chooses calls, by
-// patterns as in file names (* and ?); what is left out holds for all. Then
+// patterns (* stands for anything, ? for one character); what is left out holds for all. Then
 // come which of the chosen calls are meant, and what happens to them.
 type Rule struct {
 	Operation  Names `toml:"operation" json:"operation"`
@@ -216,12 +216,25 @@ func firstText(texts ...string) string {
 
 // fit reports whether a name is one of some patterns; all are, if there are none.
 func (ns Names) fit(name string) bool {
-	for _, n := range ns {
-		if ok, _ := path.Match(n, name); ok || n == name {
-			return true
+	return len(ns) == 0 || slices.ContainsFunc(ns, func(pattern string) bool { return fits(pattern, name) })
+}
+
+// fits matches a pattern in which * stands for anything and ? for one character.
+func fits(pattern, name string) bool {
+	for i := range len(pattern) {
+		switch c := pattern[i]; {
+		case c == '*':
+			for j := len(name); j >= i; j-- {
+				if fits(pattern[i+1:], name[j:]) {
+					return true
+				}
+			}
+			return false
+		case i >= len(name) || c != '?' && c != name[i]:
+			return false
 		}
 	}
-	return len(ns) == 0
+	return len(name) == len(pattern)
 }
 
 // pause is the time that a call to another service takes.

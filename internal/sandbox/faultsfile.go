@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"path"
 	"reflect"
 	"regexp"
 	"slices"
@@ -190,17 +189,9 @@ var operationNames = []string{"CreateResource", "UpdateResource", "DeleteResourc
 
 // check refuses what makes no sense.
 func (r *Rule) check() error {
-	for _, x := range []struct {
-		field string
-		names Names
-	}{{"operation", r.Operation}, {"type", r.Type}, {"identifier", r.Identifier}, {"account", r.Account}, {"region", r.Region}} {
-		for _, n := range x.names {
-			if _, err := path.Match(n, ""); err != nil {
-				return fmt.Errorf("%s: %q is no pattern: * and ? stand for anything and for one character", x.field, n)
-			}
-			if x.field == "operation" && !slices.ContainsFunc(operationNames, func(o string) bool { return Names{n}.fit(o) }) {
-				return fmt.Errorf("operation: %q is none of %s", n, strings.Join(operationNames, ", "))
-			}
+	for _, n := range r.Operation {
+		if !slices.ContainsFunc(operationNames, func(o string) bool { return fits(n, o) }) {
+			return fmt.Errorf("operation: %q is none of %s", n, strings.Join(operationNames, ", "))
 		}
 	}
 	for _, x := range []struct {

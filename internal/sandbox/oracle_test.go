@@ -74,6 +74,9 @@ func TestValidatorAgrees(t *testing.T) {
 					agree(model)
 					whole := assign(table, root, model, demoAccounts[0].ID, everyRegion, epochStart, "s", 0, true)
 					agree(whole)
+					if problems := root.check(whole); len(problems) > 0 {
+						t.Errorf("%s: what is stored is invalid: %q", e.Type, problems)
+					}
 					r := dice("spoil", e.Type)
 					for range spoils {
 						agree(spoil(r, clone(whole)))

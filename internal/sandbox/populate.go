@@ -34,7 +34,10 @@ func (s *store) populated(t *catalog.Table) []*resource {
 		}
 		r := &resource{account: account, region: kept, properties: assign(t, rootOf(t), model, account, kept, now, t.Type, try, true)}
 		for k, v := range given {
-			if rootOf(t).props[k] != nil {
+			switch own := slices.Contains(t.ReadOnly, "/"+k) && slices.Contains(t.Identifier, "/"+k); {
+			case own: // the list calls its parent by the name of what is the child's own
+				r.properties[s.parentProperty(t, k)] = v
+			case rootOf(t).props[k] != nil:
 				r.properties[k] = v // a parent's name, whatever the schema says of names
 			}
 		}
@@ -45,6 +48,17 @@ func (s *store) populated(t *catalog.Table) []*resource {
 		}
 	}
 	return out
+}
+
+// parentProperty is where a child keeps its parent, when the key that lists take
+// is one of its own.
+func (s *store) parentProperty(t *catalog.Table, key string) string {
+	for _, p := range t.ListInput.Parents {
+		if name := p.Type[strings.LastIndexByte(p.Type, ':')+1:]; rootOf(t).props[name] != nil {
+			return name
+		}
+	}
+	return key
 }
 
 // givenTo are the values that a list of a type asks for, for the n-th resource.

@@ -40,6 +40,14 @@ func TestPopulate(t *testing.T) {
 				continue
 			}
 			model := map[string]any{}
+			if typ := table.ListInput.Parents; len(typ) > 0 && table.ListInput.Unknown == "" {
+				// Its list is asked for under each parent, as a client would.
+				for _, parent := range d.s.parents(table, typ[0]) {
+					for _, got := range d.list(e.Type, parent) {
+						listed[got] = true
+					}
+				}
+			}
 			have := d.s.Properties(demoAccounts[0].ID, everyRegion, e.Type, id)
 			for _, p := range slices.Concat(append(table.ListInput.OneOf, table.ListInput.Required)...) {
 				if v := have[p[1:]]; v != nil {
@@ -68,6 +76,27 @@ func TestPopulate(t *testing.T) {
 			t.Errorf("%s has none", typ)
 		}
 	}
+}
+
+// parents are the list models that a type's parents give.
+func (s *Sandbox) parents(t *catalog.Table, p catalog.Parent) (out []map[string]any) {
+	parent, err := s.catalog.Table(p.Type)
+	if err != nil {
+		return nil
+	}
+	for _, r := range s.store.all(parent, demoAccounts[0].ID, everyRegion) {
+		model := map[string]any{}
+		for _, k := range t.ListInput.Account {
+			model[k[1:]] = demoAccounts[0].ID
+		}
+		for _, g := range p.Give {
+			if v := valuesAt(r.properties, g.From); len(v) > 0 {
+				model[g.To[1:]] = v[0]
+			}
+		}
+		out = append(out, model)
+	}
+	return out
 }
 
 // list gives a list's identifiers, or the error in their place.

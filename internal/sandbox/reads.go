@@ -144,6 +144,9 @@ func systemTag(t *catalog.Table, model map[string]any) {
 		return
 	}
 	r := rootOf(t).props[p]
+	if slices.Contains(tagKeys(t, model), name) { // an update kept it
+		return
+	}
 	switch have := model[p].(type) {
 	case []any:
 		model[p] = append(have, map[string]any{"Key": name, "Value": value})
@@ -156,6 +159,30 @@ func systemTag(t *catalog.Table, model map[string]any) {
 			model[p] = map[string]any{name: value}
 		}
 	}
+}
+
+// tagKeys are the keys of a model's tags.
+func tagKeys(t *catalog.Table, model map[string]any) []string {
+	p := strings.TrimPrefix(t.Tagging.Property, "/")
+	switch tags := model[p].(type) {
+	case map[string]any:
+		return sortedKeys(tags)
+	case []any:
+		return valuesIn(tags, "Key")
+	}
+	return nil
+}
+
+func valuesIn(list []any, member string) []string {
+	var out []string
+	for _, e := range list {
+		if o, ok := e.(map[string]any); ok {
+			if s, ok := o[member].(string); ok {
+				out = append(out, s)
+			}
+		}
+	}
+	return out
 }
 
 // reorder sorts arrays, but for those of which the schema says that their

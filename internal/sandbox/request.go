@@ -17,6 +17,8 @@ import (
 const (
 	tokenLife  = 36 * time.Hour
 	recordLife = 7 * 24 * time.Hour
+	// maxRequests are remembered at least, however many there were.
+	maxRequests = 5000
 )
 
 // A request is one write that was accepted. What becomes of it follows from
@@ -60,6 +62,9 @@ type request struct {
 	Text    string `json:"text,omitempty"`
 	Told    string `json:"told,omitempty"` // the model in the last event
 
+	at     int       // its number
+	made   *resource // where Told comes from, until it is kept
+	table  *catalog.Table
 	polled int
 }
 
@@ -156,7 +161,7 @@ func (q *request) event(now int64, tellEnd bool) event {
 	case status == "FAILED":
 		e.ErrorCode, e.StatusMessage = q.Code, cut(q.Text)
 	case status == "SUCCESS":
-		e.ResourceModel = q.Told
+		e.ResourceModel = q.lastModel()
 	case !final(status):
 		e.RetryAfter = q.retryAfter(now)
 	}
@@ -164,6 +169,14 @@ func (q *request) event(now int64, tellEnd bool) event {
 		e.HooksRequestToken = q.hookToken()
 	}
 	return e
+}
+
+// lastModel is the model that the last event has.
+func (q *request) lastModel() string {
+	if q.made != nil {
+		return string(q.made.full(q.table))
+	}
+	return q.Told
 }
 
 func (q *request) hookToken() string { return uuidOf(dice("hook", q.Token)) }
@@ -197,6 +210,7 @@ type ledger struct {
 	byToken map[string]*request
 	byUse   map[string]*request // by account, region and client token
 	order   []*request          // as they were accepted
+	last    int                 // the number of the last one
 	busy    map[string]*request // by type, place and identifier
 	open    []*request          // those that are to act or to end
 	next    int64               // when the first of them does
@@ -221,8 +235,10 @@ func (l *ledger) add(q *request) {
 	if q.ClientToken != "" {
 		l.byUse[use(q.Account, q.Region, q.ClientToken)] = q
 	}
+	l.last++
+	q.at = l.last
 	l.order = append(l.order, q)
-	if len(l.order)%4096 == 0 {
+	if l.last%1024 == 0 {
 		l.forget(q.Started)
 	}
 	if q.Identifier != "" && l.busy[q.resourceKey()] == nil {
@@ -284,10 +300,13 @@ func (s *store) act(q *request) {
 		old = sh.byPlace[at][i]
 	}
 	q.Code, q.Text = q.Fail, q.Message
-	if q.Code == "" {
-		q.Code, q.Text = s.refusal(t, q, old)
+	if q.Code == "" || q.Half { // what is half made was possible
+		if code, text := s.refusal(t, q, old); code != "" {
+			q.Code, q.Text, q.Half = code, text, false
+		}
 	}
 	if q.Code != "" && !q.Half {
+		q.Model = nil
 		return
 	}
 	s.dirty(q.Type, q.Account, q.Kept, q.Identifier)
@@ -303,8 +322,9 @@ func (s *store) act(q *request) {
 			r.seen = old.seen
 		}
 		sh.put(r)
-		q.Told = string(r.full(t))
+		q.made, q.table = r, t
 	}
+	q.Model = nil // it is the resource's now
 }
 
 // refusal is the error that a handler has of its own, if any.
@@ -390,10 +410,17 @@ func (s *store) taken(t *catalog.Table, q *request) bool {
 	return false
 }
 
-// forget drops the requests that are too old to be asked for.
+// forget drops the requests that are too old to be asked for, and when there
+// are many those that are done.
 func (l *ledger) forget(now int64) {
-	old := func(q *request) bool { return now-q.Started >= int64(recordLife) }
-	if len(l.order) == 0 || !old(l.order[0]) {
+	many := 0
+	if len(l.order) > 2*maxRequests {
+		many = l.order[len(l.order)-maxRequests].at
+	}
+	old := func(q *request) bool {
+		return now-q.Started >= int64(recordLife) || q.at < many && q.Settled && q.ends() <= now
+	}
+	if len(l.order) == 0 || many == 0 && !old(l.order[0]) {
 		return
 	}
 	l.order = slices.DeleteFunc(l.order, func(q *request) bool {

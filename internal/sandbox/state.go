@@ -326,7 +326,7 @@ func (s *store) write(clock func() time.Time, do func(now int64) *fault) *fault 
 	if f != nil || s.state == nil || s.state.records <= minRecords {
 		return f
 	}
-	if s.ledger.forget(now); s.state.records > 4*(len(s.changed)+len(s.ledger.order)) {
+	if s.ledger.forget(now); s.state.records > 2*(len(s.changed)+len(s.ledger.order)) {
 		if err := s.state.replace(s.snapshot(now)); err != nil {
 			return broken(err)
 		}
@@ -435,9 +435,9 @@ func (s *store) snapshot(now int64) []record {
 		out = append(out, rec)
 	}
 	for _, q := range s.ledger.order {
-		if q.Settled { // its model is in the world, or no more
+		if q.made != nil {
 			done := *q
-			done.Model = nil
+			done.Told = q.lastModel()
 			q = &done
 		}
 		out = append(out, record{Request: q})

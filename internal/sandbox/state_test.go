@@ -214,6 +214,25 @@ func TestStateShrinks(t *testing.T) {
 	})
 }
 
+// Of very many requests the newest are remembered.
+func TestManyRequests(t *testing.T) {
+	t.Parallel()
+	s := play(t, Options{})
+	s.create(logGroup, group("first"))
+	first := s.last
+	for range 2*maxRequests + 2000 {
+		s.update(logGroup, "first", `[]`)
+	}
+	s.poll().want("SUCCESS first")
+	s.last = first
+	if s.poll(); s.last.code() != "RequestTokenNotFoundException" {
+		t.Errorf("the first one: %s", s.last)
+	}
+	if n := len(s.s.store.ledger.order); n < maxRequests || n > 2*maxRequests+1024 || len(s.s.store.ledger.byToken) != n {
+		t.Errorf("%d requests, %d tokens", n, len(s.s.store.ledger.byToken))
+	}
+}
+
 // A process that is killed leaves a world that goes on, with all that it was
 // told had been done.
 func TestStateKilled(t *testing.T) {

@@ -128,16 +128,15 @@ func (s *Sandbox) listRequests(c caller, in input) (any, *fault) {
 	return s.requestPage(c, at, size, wantOps, wantStatuses), nil
 }
 
-// requestPage goes through the requests from an offset down.
+// requestPage goes through the requests from a number down.
 func (s *Sandbox) requestPage(c caller, at cursor, size int, wantOps, wantStatuses []string) any {
 	s.store.mu.RLock()
 	defer s.store.mu.RUnlock()
 	now := s.clock().UnixNano()
 	page := []event{}
 	out := map[string]any{}
-	for i := min(at.Offset, len(s.store.ledger.order)) - 1; i >= 0; i-- {
-		q := s.store.ledger.order[i]
-		if q.Account != c.account || q.Region != c.region || now-q.Started >= int64(recordLife) || len(wantOps) > 0 && !slices.Contains(wantOps, q.Operation) {
+	for _, q := range slices.Backward(s.store.ledger.order) {
+		if q.at >= at.Offset || q.Account != c.account || q.Region != c.region || now-q.Started >= int64(recordLife) || len(wantOps) > 0 && !slices.Contains(wantOps, q.Operation) {
 			continue
 		}
 		e := q.event(now, q.Work.AtOnce || q.polled >= q.Work.Polls)
@@ -145,7 +144,7 @@ func (s *Sandbox) requestPage(c caller, at cursor, size int, wantOps, wantStatus
 			continue
 		}
 		if len(page) == size {
-			at.Offset = i + 1
+			at.Offset = q.at + 1
 			out["NextToken"] = at.token()
 			break
 		}

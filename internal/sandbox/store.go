@@ -318,7 +318,7 @@ func (r *resource) under(t *catalog.Table, pointers []string, model map[string]a
 			}
 			continue
 		}
-		have := valuesAt(r.properties, p)
+		have := r.keyValues(t, p)
 		if len(have) == 0 {
 			continue // the resource doesn't say: its type keeps the parent elsewhere
 		}
@@ -327,6 +327,20 @@ func (r *resource) under(t *catalog.Table, pointers []string, model map[string]a
 		}
 	}
 	return true
+}
+
+// keyValues are those of a resource that a list's key is compared with. Where
+// the key is called like the resource's own name (the Arn of a workspace, asked
+// for its rule groups) the parent's stands in some other property.
+func (r *resource) keyValues(t *catalog.Table, pointer string) []string {
+	if !slices.Contains(t.ReadOnly, pointer) || !slices.Contains(t.Identifier, pointer) {
+		return valuesAt(r.properties, pointer)
+	}
+	var out []string
+	for _, p := range t.Root.Properties {
+		out = append(out, valuesAt(r.properties, "/"+p.Name)...)
+	}
+	return out
 }
 
 // givesTo reports whether a pointer takes a value of a list parent.

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/big"
@@ -159,8 +160,13 @@ func readValue(text []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	var v any
-	if err := d.Decode(&v); err != nil {
-		return nil, err
+	err := d.Decode(&v)
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax):
+		return nil, fmt.Errorf("%w at byte %d", err, syntax.Offset)
+	case err != nil:
+		return nil, fmt.Errorf("%w at byte %d", err, len(text))
 	}
 	at := d.InputOffset()
 	if _, err := d.Token(); err != io.EOF {

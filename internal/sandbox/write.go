@@ -40,6 +40,9 @@ func (s *Sandbox) create(c caller, in input, fx *effects) (any, *fault) {
 		q.Model = desired
 		return s.submit(q, fx)
 	}
+	if key := systemKey(t, desired, nil); key != "" && q.Fail == "" {
+		q.Fail, q.Message = "InvalidRequest", systemTagRefused(key)
+	}
 	q.References = s.o.Contract.ReferencesRequired
 	return s.submitNew(t, q, desired, fx)
 }
@@ -308,10 +311,15 @@ func (s *Sandbox) update(c caller, in input, fx *effects) (any, *fault) {
 	return s.submit(q, fx)
 }
 
+// joined is the text form of a primary identifier, "" for another key.
 func joined(t *catalog.Table, parts map[string]string) string {
 	var out []string
 	for _, p := range t.Identifier {
-		out = append(out, parts[p])
+		v, ok := parts[p]
+		if !ok {
+			return ""
+		}
+		out = append(out, v)
 	}
 	return strings.Join(out, "|")
 }
@@ -339,6 +347,9 @@ func (s *Sandbox) patched(t *catalog.Table, q *request, res *resource, ops []pat
 	if problems := root.check(after); len(problems) > 0 {
 		return "InvalidRequest", invalid(problems)
 	}
+	if key := systemKey(t, after, before); key != "" && q.Fail == "" {
+		q.Fail, q.Message = "InvalidRequest", systemTagRefused(key)
+	}
 	if ps := changedPointers(t.ConditionalCreateOnly, before, after); len(ps) > 0 && s.o.Contract.ConditionalRefused && q.Fail == "" {
 		q.Fail, q.Message = "NotUpdatable", fmt.Sprintf("conditionalCreateOnlyProperties [%s] cannot be updated in place", strings.Join(ps, ", "))
 	}
@@ -348,6 +359,21 @@ func (s *Sandbox) patched(t *catalog.Table, q *request, res *resource, ops []pat
 	}
 	q.Model = touch(t, root, after, s.clock())
 	return "", ""
+}
+
+// systemKey is a tag that only AWS may set and that wasn't there before.
+func systemKey(t *catalog.Table, model, before map[string]any) string {
+	old := tagKeys(t, before)
+	for _, k := range tagKeys(t, model) {
+		if strings.HasPrefix(k, "aws:") && !slices.Contains(old, k) {
+			return k
+		}
+	}
+	return ""
+}
+
+func systemTagRefused(key string) string {
+	return fmt.Sprintf("Tag key %s: keys with the prefix aws: are reserved for system use", key)
 }
 
 // changedPointers are those pointers of a list where two models differ. Below
@@ -437,7 +463,9 @@ func (s *Sandbox) delete(c caller, in input, fx *effects) (any, *fault) {
 	case res != nil:
 		q.Identifier = res.id
 	default:
-		q.Identifier = joined(t, want)
+		if q.Identifier = joined(t, want); q.Identifier == "" { // an alternative key
+			q.Fail, q.Message = "NotFound", notFound(t, want)
+		}
 		if s.o.Contract.MissingDeleteSync && !s.store.known(t, q) {
 			return nil, handler(t, "ResourceNotFoundException", "NotFound", notFound(t, want))
 		}

@@ -132,7 +132,9 @@ func TestCreateInvalid(t *testing.T) {
 #: required key [Subnets] not found)`)
 	s.create("AWS::EC2::Volume", `{"AvailabilityZone":"us-east-1a"}`).want(invalidA + `Model validation failed (#: #: no subschema matched out of the total 5 subschemas)`)
 	s.create(logGroup, `[]`).want(invalidA + `DesiredState is not a JSON object`)
-	s.create(logGroup, `{"a":`).want(invalidA + `DesiredState is not a JSON object: unexpected EOF`)
+	s.create(logGroup, `{"a":x}`).want(invalidA + `DesiredState is not a JSON object: invalid character 'x' looking for beginning of value at byte 6`)
+	s.create(logGroup, `{} {}`).want(invalidA + `DesiredState is not a JSON object: something follows the value at byte 2`)
+	s.create(logGroup, `{"a":`).want(invalidA + `DesiredState is not a JSON object: unexpected EOF at byte 5`)
 	s.create(logGroup, ``).want(invalidA + `1 validation error detected: Value null at 'desiredState' failed to satisfy constraint: Member must not be null`)
 	s.create("AWS::Route53::RecordSet", `{}`).want("400 UnsupportedActionException: Resource type AWS::Route53::RecordSet does not support CREATE action")
 	s.create("AWS::No::Such", `{}`).want("400 TypeNotFoundException: The type 'AWS::No::Such' cannot be found.")
@@ -142,6 +144,7 @@ func TestCreateInvalid(t *testing.T) {
 
 	late := play(t, Options{Contract: Contract{SchemaFaultsLate: true}})
 	late.create(logGroup, `{"Nope":1}`).ended().want("FAILED  InvalidRequest Model validation failed (#: extraneous key [Nope] is not permitted)")
+	s.create(logGroup, `{"LogGroupName":"x","Tags":[{"Key":"aws:x","Value":"y"}]}`).ended().want("FAILED x InvalidRequest Tag key aws:x: keys with the prefix aws: are reserved for system use")
 	once := play(t, Options{Contract: Contract{ExistsAtOnce: true}})
 	once.create(logGroup, `{"LogGroupName":"my-log-group"}`).want("400 AlreadyExistsException: AWS::Logs::LogGroup Handler returned status FAILED: Resource of type 'AWS::Logs::LogGroup' with identifier 'my-log-group' already exists. (HandlerErrorCode: AlreadyExists, RequestToken: *)")
 }
@@ -165,7 +168,7 @@ func TestUpdate(t *testing.T) {
 	refuse(logGroup, "my-log-group", `[{"op":"add","path":"/RetentionInDays","value":8}]`, invalidA+"Model validation failed (#/RetentionInDays: 8 is not a valid enum value)")
 	refuse(logGroup, "my-log-group", `null`, invalidA+"Invalid patch document: it is not a JSON array of operations")
 	refuse(logGroup, "my-log-group", `[{"op":"swap","path":"/A"}]`, invalidA+`Invalid patch document: operation 0: op "swap" is none of add, remove, replace, move, copy, test`)
-	refuse(logGroup, "my-log-group", `[{"op":"add","path":"/A"`, invalidA+"Invalid patch document: not valid JSON: unexpected EOF")
+	refuse(logGroup, "my-log-group", `[{"op":"add","path":"/A"`, invalidA+"Invalid patch document: not valid JSON: unexpected EOF at byte 24")
 	refuse(logGroup, "nope", `[]`, `400 ResourceNotFoundException: AWS::Logs::LogGroup Handler returned status FAILED: Resource of type 'AWS::Logs::LogGroup' with identifier '{"/properties/LogGroupName":"nope"}' was not found. (HandlerErrorCode: NotFound, RequestToken: *)`)
 	refuse("AWS::EC2::KeyPair", "x", `[]`, "400 UnsupportedActionException: Resource type AWS::EC2::KeyPair does not support UPDATE action")
 	if got := s.get(logGroup, "my-log-group"); !strings.Contains(got, `"RetentionInDays":7`) {
@@ -221,6 +224,21 @@ func TestDelete(t *testing.T) {
 	if s.last.code() != "GeneralServiceException" || !strings.Contains(s.last.Message, "Status Code: 301") {
 		t.Errorf("a bucket of another region: %s", s.last)
 	}
+
+	s.delete("AWS::KMS::Key", "k").ended().want(`FAILED k NotFound Resource of type 'AWS::KMS::Key' with identifier '{"/properties/KeyId":"k"}' was not found.`)
+	const app, byName = "AWS::AppConfig::Application", `{"Name":"n"}` // an alternative key
+	s.create(app, `{"Name":"n"}`).ended()
+	id := s.last.ProgressEvent.Identifier
+	s.create(app, `{"Name":"n"}`).ended()
+	if e := s.last.ProgressEvent; e.ErrorCode != "AlreadyExists" {
+		t.Errorf("the same name twice: %s", s.last)
+	}
+	s.update(app, byName, `[{"op":"add","path":"/Description","value":"d"}]`).ended().want("SUCCESS *")
+	s.delete(app, byName).ended().want("SUCCESS *")
+	if s.last.ProgressEvent.Identifier != id {
+		t.Errorf("deleted %s, not %s", s.last.ProgressEvent.Identifier, id)
+	}
+	s.delete(app, byName).ended().want(`FAILED  NotFound Resource of type 'AWS::AppConfig::Application' with identifier '{"/properties/Name":"n"}' was not found.`)
 
 	free := play(t, Options{Contract: Contract{OrphansAllowed: true, MissingDeleteSync: true}})
 	free.create("AWS::EKS::Cluster", `{"Name":"c","RoleArn":"arn:r","ResourcesVpcConfig":{"SubnetIds":["s"]}}`).ended().want("SUCCESS c")
