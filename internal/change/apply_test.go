@@ -405,7 +405,7 @@ func TestPolls(t *testing.T) {
 		f.time = 60 * time.Second
 		r, err := (&Applier{Clouds: f.clouds, Journal: j}).Apply(t.Context(), newSet(t, intent(t, queue, "", "", `{"QueueName":"q"}`)))
 		wantOutcomes(t, r, err, "+ q: done")
-		if n := f.calls["RequestStatus"]; n < 10 || n > 14 {
+		if n := f.calls["RequestStatus"]; n < 14 || n > 20 {
 			t.Errorf("%d polls in a minute", n)
 		}
 		f.time = 24 * time.Hour

@@ -25,7 +25,8 @@ type Intent struct {
 	// gives them: Before never has any.
 	Before, After json.RawMessage
 	// Set are the top-level properties that the statement sets, as AWS spells
-	// them. Only messages need it; nil is taken for all of After.
+	// them. It tells a write-only value that is set to NULL from one that is
+	// not set; nil is as good where there is none.
 	Set []string
 	// Patch is a document given by the user: it makes After of Before and is
 	// sent as it is. After is then ignored.
@@ -180,11 +181,38 @@ func New(at Place, intents []Intent, o Options) (*Set, error) {
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
+	if err := s.once(); err != nil {
+		return nil, err
+	}
 	s.Warnings = problems
 	if err := s.order(); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// once refuses a resource that is changed twice in a set.
+func (s *Set) once() error {
+	seen := map[[4]string]bool{}
+	for _, c := range s.Changes {
+		id := c.Identifier
+		if !c.Known() {
+			var chosen bool
+			if id, chosen = c.rules.compose(c.after); !chosen {
+				continue
+			}
+		}
+		making := "changed"
+		if c.Action == Create {
+			making = "made"
+		}
+		key := [4]string{making + c.Table.Type, c.Account, c.Region, id}
+		if seen[key] {
+			return refuse("%s is %s twice", c, making)
+		}
+		seen[key] = true
+	}
+	return nil
 }
 
 // Check holds intents against the schema: every rule, all at once, warnings
@@ -236,6 +264,7 @@ func (c *Change) update(k *checker) {
 	for _, at := range d.unknown {
 		c.Unknown = append(c.Unknown, c.rules.path(at))
 	}
+	k.unset(c.after)
 	if len(c.diffs) == 0 && !c.Given {
 		return
 	}

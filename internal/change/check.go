@@ -300,6 +300,16 @@ func (k *checker) update(before, after map[string]any, ds []diff) (replace bool)
 	return false
 }
 
+// unset warns of write-only values that are set to NULL: there is nothing to
+// remove that a read gives.
+func (k *checker) unset(after map[string]any) {
+	for _, name := range k.in.Set {
+		if at := []string{name}; after[name] == nil && k.writeOnly.covers(at) {
+			k.report(Unguarded, at, nil, "is write-only: NULL leaves it out of the update, and AWS may keep it or reset it", "")
+		}
+	}
+}
+
 func (k *checker) replaceFix() string {
 	if k.table.Create == nil || k.table.Delete == nil {
 		return ""

@@ -88,3 +88,32 @@ func TestNew(t *testing.T) {
 		t.Errorf("got %v, %v", s, err)
 	}
 }
+
+func TestSetsOfOneResource(t *testing.T) {
+	t.Parallel()
+	const before, after = `{"LogGroupName":"a","RetentionInDays":7}`, `{"LogGroupName":"a","RetentionInDays":8}`
+	check := func(want string, intents ...Intent) {
+		t.Helper()
+		got := ""
+		if _, err := New(Place{}, intents, Options{}); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	changed, gone := of(t, logGroup, before, after), of(t, logGroup, before, "")
+	made, other := of(t, logGroup, "", after), of(t, logGroup, before, after)
+	other.Region = "eu-west-1"
+	check("", changed, other)
+	check("aws.logs.log_groups a is changed twice", changed, changed)
+	check("aws.logs.log_groups a is changed twice", changed, gone)
+	check("aws.logs.log_groups a is made twice", made, made)
+	check("", made, of(t, queue, "", `{}`), of(t, queue, "", `{}`))
+	in := of(t, user, connectUser("u", ""), connectUser("u", ""))
+	in.Set = []string{"Password", "Username"}
+	ps := Check([]Intent{in}, Options{})
+	if len(ps) != 1 || !ps[0].Warning || ps[0].Path != "password" {
+		t.Errorf("%v", ps)
+	}
+}

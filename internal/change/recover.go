@@ -149,7 +149,7 @@ func (w *work) recorded() (end, bool) {
 		return end{}, false
 	}
 	w.request = found[0].Token
-	w.journalEvent(found[0])
+	w.journalEvent(found[0], true)
 	e := w.judge(w.await(found[0]), 1)
 	e.again = 0
 	return e, true
