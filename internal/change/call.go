@@ -110,6 +110,9 @@ func (r *run) change(i int) Result {
 func (w *work) parts() end {
 	cloud, err := w.a.Clouds(w.calls, w.c.Account, w.c.Region)
 	if err != nil {
+		if w.past != nil && w.past.Changes[w.i].State == Open {
+			return end{outcome: Uncertain, code: codeOf(err), message: err.Error(), open: true}
+		}
 		return w.ended(end{outcome: Failed, code: codeOf(err), message: err.Error()})
 	}
 	w.cloud = cloud

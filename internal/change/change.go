@@ -135,12 +135,12 @@ func (c *Change) String() string {
 func (c *Change) label() string {
 	switch {
 	case c.Name != "":
-		return c.Name
+		return printable(c.Name)
 	case c.Known():
-		return c.Identifier
+		return printable(c.Identifier)
 	}
 	id, _ := c.rules.compose(c.after)
-	return id
+	return printable(id)
 }
 
 // A Set is all changes of one statement or transaction, in an order in which

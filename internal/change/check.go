@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -163,12 +164,23 @@ func (k *checker) excerpt(at []string, v any) string {
 	return cutText(string(encode(k.maskedAt(at, v, nil))), 60)
 }
 
+// cutText makes text fit into a line: n characters at most, and none that would
+// do something to a terminal.
 func cutText(s string, n int) string {
-	r := []rune(s)
+	r := []rune(printable(s))
 	if len(r) <= n {
 		return s
 	}
 	return string(r[:n-1]) + "…"
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
 }
 
 func (k *checker) parsed(what string, text json.RawMessage) map[string]any {

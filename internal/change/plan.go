@@ -214,7 +214,7 @@ type printer struct {
 }
 
 func (p printer) change(c *Change) {
-	name := strings.TrimSpace(c.Table.Name() + "  " + c.Name)
+	name := strings.TrimSpace(c.Table.Name() + "  " + printable(c.Name))
 	line := fmt.Sprintf("%s %-*s  %s", c.Action, p.w.name, name, c.shownIdentifier())
 	if p.w.places {
 		line = strings.TrimRight(line, " ") + "  " + c.Account + " " + c.Region

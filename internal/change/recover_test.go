@@ -1,11 +1,15 @@
 package change
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
@@ -69,6 +73,12 @@ func TestRecover(t *testing.T) {
 	check("create lost", queue, "", "", `{"QueueName":"q"}`, false, time.Hour, nil, "+ q: done")
 	check("update lost", logGroup, "g", g7, g8, false, time.Hour, nil, "~ g: done")
 	check("delete lost", logGroup, "g", g7, "", false, time.Hour, nil, "- g: done")
+	check("delete by others", logGroup, "g", g7, "", false, time.Hour, func(f *fake) { f.put(logGroup, "g", g8) }, "- g: unknown: the resource has changed since; it is there, and not as it was")
+	const k = `{"LogGroupName":"g","KmsKeyId":"k"}`
+	check("update by others", logGroup, "g", `{"LogGroupName":"g"}`, k, false, time.Hour, func(f *fake) { f.put(logGroup, "g", `{"LogGroupName":"g","KmsKeyId":"theirs"}`) },
+		"~ g: unknown: the resource has changed since; kms_key_id was (absent) and is theirs")
+	check("guarded update by others", logGroup, "g", g7, g8, false, time.Hour, func(f *fake) { f.put(logGroup, "g", `{"LogGroupName":"g","RetentionInDays":9}`) },
+		"~ g: unknown: operation 1 of the patch, test /RetentionInDays: the value is another one; retention_in_days was 7 and is 9")
 	// Later, never.
 	const late = "asked longer ago than its token lives"
 	check("late create named arrived", logGroup, "", "", g7, true, 2*day, nil, "+ g: done")
@@ -93,6 +103,37 @@ func TestRecover(t *testing.T) {
 	check("secret update", user, "u", connectUser("u", ""), connectUser("u", `,"Password":"`+hidden+`"`), true, 8*day, nil,
 		"~ u: unknown: asked longer ago than its token lives; write-only values can't be read back")
 	check("secret update recorded", user, "u", connectUser("u", ""), connectUser("u", `,"Password":"`+hidden+`"`), true, time.Hour, nil, "~ u: done")
+}
+
+// While nobody answers, nothing is decided for good.
+func TestRecoverOffline(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, dir := newFake(t), t.TempDir()
+		process(t, dir, f, &crasher{at: 3, mode: crashAfter}, func(a *Applier) { a.Apply(t.Context(), newSet(t, intent(t, queue, "", "", `{"QueueName":"q"}`))) })
+		recover := func(a *Applier, want string) {
+			t.Helper()
+			h := a.Journal.Sets()[0]
+			s, err := h.Set(catalog.Embedded())
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := a.Recover(t.Context(), h, s, h.Place)
+			wantOutcomes(t, r, err, want)
+		}
+		process(t, dir, f, &crasher{}, func(a *Applier) {
+			clouds := a.Clouds
+			a.Clouds = func(context.Context, string, string) (Cloud, error) { return nil, errors.New("no credentials") }
+			recover(a, "+ q: unknown: no credentials")
+			a.Clouds = clouds
+			f.before = func(string) error { return lost() }
+			recover(a, "+ q: unknown ConnectionLost: no answer came: the answer broke off")
+			time.Sleep(48 * time.Hour)
+			recover(a, "+ q: unknown ConnectionLost: asked longer ago than its token lives, and what became of it can't be read: call: ConnectionLost: the answer broke off")
+			f.before = nil
+			recover(a, "+ q: done")
+		})
+	})
 }
 
 // A clock that has gone back proves nothing about a token's age.
@@ -151,6 +192,47 @@ func TestManyAlike(t *testing.T) {
 		}
 		if len(ids) != 40 {
 			t.Errorf("%d identifiers", len(ids))
+		}
+	})
+}
+
+// Journal, checks and polls cost little beside the handlers' own time: against
+// a bare loop that asks every 0.3 s, at the same concurrency. The time is fake.
+func TestOverhead(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const n, parallel = 200, 16
+		f, j := newFake(t), journal(t)
+		defer j.Close()
+		f.latency = 50 * time.Millisecond
+		began := time.Now()
+		var g errgroup.Group
+		g.SetLimit(parallel)
+		for i := range n {
+			g.Go(func() error {
+				e, err := f.Create(t.Context(), queue, []byte(fmt.Sprintf(`{"QueueName":"bare%d"}`, i)), fmt.Sprint("bare", i))
+				for err == nil && !e.Status.Final() {
+					time.Sleep(300 * time.Millisecond)
+					e, err = f.RequestStatus(t.Context(), e.Token)
+				}
+				return err
+			})
+		}
+		if err := g.Wait(); err != nil {
+			t.Fatal(err)
+		}
+		bare := time.Since(began)
+		var in []Intent
+		for i := range n {
+			in = append(in, intent(t, queue, fmt.Sprintf("~%d", i), "", fmt.Sprintf(`{"QueueName":"q%d"}`, i)))
+		}
+		began = time.Now()
+		r, err := (&Applier{Clouds: f.clouds, Journal: j, Parallel: parallel}).Apply(t.Context(), newSet(t, in...))
+		if err != nil || !r.Complete() || len(f.all) != 2*n {
+			t.Fatal(err, outcomes(r))
+		}
+		if took := time.Since(began); took > bare*13/10 {
+			t.Errorf("%s beside %s of a bare loop", took, bare)
 		}
 	})
 }

@@ -36,7 +36,7 @@ func (x Result) label() string {
 		return l
 	}
 	if x.Identifier != "" {
-		return x.Identifier
+		return printable(x.Identifier)
 	}
 	return x.Change.Table.Name()
 }
@@ -76,15 +76,15 @@ func (x Result) details() []string {
 			said = ""
 		}
 		for l := range strings.Lines(strings.TrimSpace(x.Message)) {
-			out = append(out, said+strings.TrimRight(l, "\r\n"))
+			out = append(out, said+printable(strings.TrimRight(l, "\r\n")))
 			said = ""
 		}
 	}
 	for _, h := range x.Hooks {
-		out = append(out, "hook "+h)
+		out = append(out, "hook "+printable(h))
 	}
 	if x.HalfMade() {
-		out = append(out, "it may be there half made: "+x.Identifier)
+		out = append(out, "it may be there half made: "+printable(x.Identifier))
 	}
 	if x.Advice != "" {
 		out = append(out, x.Advice)
