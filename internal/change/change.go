@@ -169,15 +169,15 @@ type Options struct {
 // *sqlerr.Error; where the schema is why, its cause is Problems.
 func New(at Place, intents []Intent, o Options) (*Set, error) {
 	s := &Set{Place: at, Made: time.Now()}
-	problems := Problems{}
+	problems, book := Problems{}, ruleBook{}
 	for i, in := range intents {
-		c, p := read(i, in, o)
+		c, p := read(book, i, in, o)
 		problems = append(problems, p...)
 		if c != nil && c.changes() {
 			s.Changes = append(s.Changes, c)
 		}
 	}
-	problems = append(problems, knownLater(intents)...)
+	problems = append(problems, knownLater(book, intents)...)
 	if err := problems.Err(); err != nil {
 		return nil, err
 	}
@@ -218,17 +218,17 @@ func (s *Set) once() error {
 // Check holds intents against the schema: every rule, all at once, warnings
 // too. New does the same; this is for who wants to know only.
 func Check(intents []Intent, o Options) Problems {
-	out := Problems{}
+	out, book := Problems{}, ruleBook{}
 	for i, in := range intents {
-		_, p := read(i, in, o)
+		_, p := read(book, i, in, o)
 		out = append(out, p...)
 	}
-	return append(out, knownLater(intents)...)
+	return append(out, knownLater(book, intents)...)
 }
 
 // read makes a change of an intent, and checks it.
-func read(i int, in Intent, o Options) (*Change, Problems) {
-	k := &checker{intent: i, in: in, options: o, rules: rulesOf(in.Table)}
+func read(book ruleBook, i int, in Intent, o Options) (*Change, Problems) {
+	k := &checker{intent: i, in: in, options: o, rules: book.of(in.Table)}
 	before, after := k.parsed("before", in.Before), k.parsed("after", in.After)
 	if in.Patch != nil {
 		after = k.patched(before)

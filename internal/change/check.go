@@ -169,7 +169,7 @@ func (k *checker) excerpt(at []string, v any) string {
 func cutText(s string, n int) string {
 	r := []rune(printable(s))
 	if len(r) <= n {
-		return s
+		return string(r)
 	}
 	return string(r[:n-1]) + "…"
 }
@@ -431,7 +431,7 @@ func newFindings(now, was []finding) []finding {
 }
 
 // knownLater finds references to what only AWS will name.
-func knownLater(intents []Intent) Problems {
+func knownLater(book ruleBook, intents []Intent) Problems {
 	coming := map[string]int{}
 	for i, in := range intents {
 		if strings.HasPrefix(in.Identifier, Placeholder) {
@@ -447,7 +447,7 @@ func knownLater(intents []Intent) Problems {
 		if err != nil {
 			continue
 		}
-		k := &checker{intent: i, in: in, rules: rulesOf(in.Table)}
+		k := &checker{intent: i, in: in, rules: book.of(in.Table)}
 		k.resource = k.name(after)
 		each(after, nil, func(at []string, v any) {
 			s, _ := v.(string)

@@ -26,7 +26,7 @@ type fake struct {
 	made   int // for names
 
 	// Time is how long handlers take.
-	time time.Duration
+	time    time.Duration
 	latency time.Duration // of every call
 	// early: a new resource's identifier is told with the first event.
 	early bool

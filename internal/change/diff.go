@@ -57,7 +57,7 @@ func (d *differ) objects(at []string, old, new map[string]any) {
 			if new[k] != nil { // nothing to compare with: what is given is sent
 				d.found = append(d.found, diff{step, nil, new[k]})
 			}
-		case bothObjects(o, new[k]) && (v == different || d.writeOnly.below(step)):
+		case bothObjects(o, new[k]) && (v != same || d.writeOnly.below(step)):
 			d.objects(step, o.(map[string]any), new[k].(map[string]any))
 		case v == unknown:
 			d.unknown = append(d.unknown, step)

@@ -57,7 +57,7 @@ func TestPatch(t *testing.T) {
 	check := func(typ, before, after, want string) {
 		t.Helper()
 		in := of(t, typ, before, after)
-		c, problems := read(0, in, Options{})
+		c, problems := read(ruleBook{}, 0, in, Options{})
 		if err := problems.Err(); err != nil {
 			t.Errorf("%s %s: %v", typ, after, err)
 			return

@@ -76,6 +76,18 @@ type transform struct {
 	expression string
 }
 
+// A ruleBook keeps the rules of the tables at hand.
+type ruleBook map[*catalog.Table]*rules
+
+func (b ruleBook) of(t *catalog.Table) *rules {
+	r := b[t]
+	if r == nil {
+		r = rulesOf(t)
+		b[t] = r
+	}
+	return r
+}
+
 func rulesOf(t *catalog.Table) *rules {
 	r := &rules{table: t}
 	r.readOnly, r.writeOnly = r.patternOf(t.ReadOnly), r.patternOf(t.WriteOnly)
