@@ -264,6 +264,7 @@ func (c *Change) update(k *checker) {
 	for _, at := range d.unknown {
 		c.Unknown = append(c.Unknown, c.rules.path(at))
 	}
+	k.notSent(d)
 	k.unset(c.after)
 	if len(c.diffs) == 0 && !c.Given {
 		return

@@ -287,6 +287,9 @@ func (k *checker) update(before, after map[string]any, ds []diff) (replace bool)
 	}
 	for _, d := range ds {
 		k.readOnlyDiff(d)
+		if k.conditional.covers(d.at) {
+			k.report(Unguarded, d.at, nil, "can in some cases be set only when the resource is made: AWS decides", "")
+		}
 		for _, at := range k.createOnlyDiff(d) {
 			v, _ := lookup(after, at)
 			refuse(CreateOnly, at, v, "can be set only when the resource is made")
@@ -310,6 +313,17 @@ func (k *checker) update(before, after map[string]any, ds []diff) (replace bool)
 	}
 	k.take(newFindings(v.found, was.found))
 	return false
+}
+
+// notSent tells of differences that may be none.
+func (k *checker) notSent(d *differ) {
+	const all = "SET data__PatchDocument = '[…]' sends it all the same"
+	for _, at := range d.unknown {
+		k.report(Unguarded, at, nil, "is rewritten by AWS, by a rule that is not evaluated here: it may be as wanted already, and isn't sent", all)
+	}
+	for _, at := range d.moved {
+		k.report(Unguarded, at, nil, "is wanted in another order than AWS has it: nothing says that its order counts, and it isn't sent", all)
+	}
 }
 
 // unset warns of write-only values that are set to NULL: there is nothing to

@@ -59,6 +59,14 @@ func TestCheck(t *testing.T) {
 	check("AWS::MSK::Configuration", `{"Name":"c","Arn":"x"}`, `{"Name":"c","Description":"d","Arn":"x"}`, Options{},
 		`aws.msk.configurations c: server_properties is wanted by AWS with every update and never given back by it (SET server_properties too)`)
 	check("AWS::MSK::Configuration", `{"Name":"c","Arn":"x"}`, `{"Name":"c","Description":"d","ServerProperties":"a=b","Arn":"x"}`, Options{})
+	// What may be no difference is said.
+	check("AWS::CloudWatch::Alarm", `{"AlarmName":"a","AlarmActions":["a","b"]}`, `{"AlarmName":"a","AlarmActions":["b","a"]}`, Options{},
+		`warning: aws.cloudwatch.alarms a: alarm_actions is wanted in another order than AWS has it: nothing says that its order counts, and it isn't sent (SET data__PatchDocument = '[…]' sends it all the same)`)
+	check("AWS::GameLift::Fleet", `{"Name":"f","AnywhereConfiguration":{"Cost":"1"}}`, `{"Name":"f","AnywhereConfiguration":{"Cost":"2"}}`, Options{},
+		`warning: aws.gamelift.fleets f: anywhere_configuration.Cost is rewritten by AWS, by a rule that is not evaluated here: it may be as wanted already, and isn't sent (SET data__PatchDocument = '[…]' sends it all the same)`)
+	// What only AWS can tell is tried.
+	check("AWS::RDS::DBInstance", `{"DBInstanceIdentifier":"d","AvailabilityZone":"a"}`, `{"DBInstanceIdentifier":"d","AvailabilityZone":"b"}`, Options{},
+		`warning: aws.rds.db_instances id: availability_zone can in some cases be set only when the resource is made: AWS decides`)
 	// Required, but what AWS has already is not the statement's fault.
 	check(user, `{`+base+`}`, `{`+strings.Replace(base, `"Username":"abara"`, `"Username":null`, 1)+`}`, Options{},
 		`aws.connect.users abara: username is required (give username a value)`)

@@ -238,9 +238,6 @@ func (p printer) change(c *Change) {
 	if c.Given {
 		p.b.WriteString("    by the patch document that was given\n")
 	}
-	for _, u := range c.Unknown {
-		fmt.Fprintf(p.b, "    %s is not sent: AWS rewrites it, and it may be so already; data__PatchDocument sends it all the same\n", u)
-	}
 	p.b.WriteByte('\n')
 }
 

@@ -13,9 +13,10 @@ import (
 type rules struct {
 	table *catalog.Table
 
-	readOnly, writeOnly, createOnly, identifier pattern
-	transforms                                  []transform
-	tags                                        []string // path of the tag property; nil: none
+	readOnly, writeOnly, createOnly, conditional, identifier pattern
+
+	transforms []transform
+	tags       []string // path of the tag property; nil: none
 }
 
 // A pattern is a list of pointers, "*" standing for any element or key.
@@ -92,6 +93,7 @@ func rulesOf(t *catalog.Table) *rules {
 	r := &rules{table: t}
 	r.readOnly, r.writeOnly = r.patternOf(t.ReadOnly), r.patternOf(t.WriteOnly)
 	r.createOnly, r.identifier = r.patternOf(t.CreateOnly), r.patternOf(t.Identifier)
+	r.conditional = r.patternOf(t.ConditionalCreateOnly)
 	r.readOnly = slices.DeleteFunc(r.readOnly, func(at []string) bool { return len(at) == 0 || r.demanded(at) })
 	// What is both can never be sent, so it counts as read-only.
 	r.writeOnly = slices.DeleteFunc(r.writeOnly, r.readOnly.covers)
