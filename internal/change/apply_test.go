@@ -469,3 +469,33 @@ func TestReplace(t *testing.T) {
 		}
 	})
 }
+
+// on_change_error: what is independent of a failure goes on, or not.
+func TestStopOnError(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f, j := newFake(t), journal(t)
+			defer j.Close()
+			f.fail = func(r *fakeRequest) *cloudcontrol.Event {
+				if r.id == "a" {
+					return &cloudcontrol.Event{Code: "AccessDenied", Message: "no"}
+				}
+				return nil
+			}
+			var in []Intent
+			for _, n := range []string{"a", "b", "c"} {
+				in = append(in, intent(t, logGroup, Placeholder+n, "", `{"LogGroupName":"`+n+`"}`))
+			}
+			r, err := (&Applier{Clouds: f.clouds, Journal: j, Parallel: 1, StopOnError: stop}).Apply(t.Context(), newSet(t, in...))
+			rest := "done"
+			if stop {
+				rest = "skipped: not sent, because another change failed"
+			}
+			wantOutcomes(t, r, err, "+ a: failed AccessDenied: no", "+ b: "+rest, "+ c: "+rest)
+			if j.Sets()[0].Unfinished() || r.Err() == nil {
+				t.Error("a set that has ended is unfinished, or its failure is none")
+			}
+		})
+	}
+}
