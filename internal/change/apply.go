@@ -133,6 +133,9 @@ type Report struct {
 	Set         *Set
 	Results     []Result
 	Interrupted bool // the context ended first
+	// Unsent are changes of a recovered set that were never asked for: Resume
+	// goes on with them.
+	Unsent int
 }
 
 // Count gives the number of changes with an outcome.
@@ -213,6 +216,9 @@ func (a *Applier) run(ctx context.Context, s *Set, h *History, openOnly bool) (*
 	}
 	r.all()
 	report := &Report{Set: s, Results: r.results, Interrupted: ctx.Err() != nil}
+	if openOnly {
+		report.Unsent = h.Count(NotSent)
+	}
 	err := r.failure()
 	if err == nil && r.settled() {
 		err = a.Journal.append(record{Kind: "close", Set: s.ID, Time: time.Now()})
@@ -288,7 +294,7 @@ func (r *run) foregone(i int) (Result, bool) {
 			return Result{}, false // what was asked has to be found out
 		}
 		if r.openOnly {
-			res.Message = "was never sent"
+			res.Message = neverSentText
 			return res, true
 		}
 	}
@@ -311,6 +317,8 @@ func (r *run) foregone(i int) (Result, bool) {
 	return res, true
 }
 
+const neverSentText = "was never sent"
+
 // finish keeps a result and tells of it.
 func (r *run) finish(i int, res Result, n, total int) {
 	c := r.set.Changes[i]
@@ -320,7 +328,7 @@ func (r *run) finish(i int, res Result, n, total int) {
 	}
 	if res.Outcome == Skipped && r.new.Err() == nil && r.failure() == nil && !r.openOnly && r.state(i) == NotSent {
 		// Never to be sent by itself: what it waited for has failed.
-		r.journal(record{Kind: "end", Change: c.Number, Outcome: string(Skipped), Message: res.Message})
+		r.journal(record{lazy: true, Kind: "end", Change: c.Number, Outcome: string(Skipped), Message: res.Message})
 	}
 	r.log.Debug("change ended", "set", r.set.ID, "change", c.Number, "table", c.Table.Name(), "account", c.Account, "region", c.Region,
 		"outcome", res.Outcome, "code", res.Code, "tries", res.Tries, "took", res.Took)

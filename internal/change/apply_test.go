@@ -405,7 +405,7 @@ func TestPolls(t *testing.T) {
 		f.time = 60 * time.Second
 		r, err := (&Applier{Clouds: f.clouds, Journal: j}).Apply(t.Context(), newSet(t, intent(t, queue, "", "", `{"QueueName":"q"}`)))
 		wantOutcomes(t, r, err, "+ q: done")
-		if n := f.calls["RequestStatus"]; n < 10 || n > 14 {
+		if n := f.calls["RequestStatus"]; n < 14 || n > 20 {
 			t.Errorf("%d polls in a minute", n)
 		}
 		f.time = 24 * time.Hour
@@ -468,4 +468,34 @@ func TestReplace(t *testing.T) {
 			t.Error(diff)
 		}
 	})
+}
+
+// on_change_error: what is independent of a failure goes on, or not.
+func TestStopOnError(t *testing.T) {
+	t.Parallel()
+	for _, stop := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			f, j := newFake(t), journal(t)
+			defer j.Close()
+			f.fail = func(r *fakeRequest) *cloudcontrol.Event {
+				if r.id == "a" {
+					return &cloudcontrol.Event{Code: "AccessDenied", Message: "no"}
+				}
+				return nil
+			}
+			var in []Intent
+			for _, n := range []string{"a", "b", "c"} {
+				in = append(in, intent(t, logGroup, Placeholder+n, "", `{"LogGroupName":"`+n+`"}`))
+			}
+			r, err := (&Applier{Clouds: f.clouds, Journal: j, Parallel: 1, StopOnError: stop}).Apply(t.Context(), newSet(t, in...))
+			rest := "done"
+			if stop {
+				rest = "skipped: not sent, because another change failed"
+			}
+			wantOutcomes(t, r, err, "+ a: failed AccessDenied: no", "+ b: "+rest, "+ c: "+rest)
+			if j.Sets()[0].Unfinished() || r.Err() == nil {
+				t.Error("a set that has ended is unfinished, or its failure is none")
+			}
+		})
+	}
 }

@@ -110,6 +110,9 @@ func (r *run) change(i int) Result {
 func (w *work) parts() end {
 	cloud, err := w.a.Clouds(w.calls, w.c.Account, w.c.Region)
 	if err != nil {
+		if w.past != nil && w.past.Changes[w.i].State == Open {
+			return end{outcome: Uncertain, code: codeOf(err), message: err.Error(), open: true}
+		}
 		return w.ended(end{outcome: Failed, code: codeOf(err), message: err.Error()})
 	}
 	w.cloud = cloud
@@ -155,7 +158,7 @@ func (w *work) pastPart() pastPart {
 // ended journals the end of a part.
 func (w *work) ended(e end) end {
 	if !e.open {
-		rec := record{Kind: "end", Change: w.c.Number, Part: w.part, Outcome: string(e.outcome), Identifier: e.identifier, Code: e.code, Message: w.scrubbed(e.message)}
+		rec := record{lazy: true, Kind: "end", Change: w.c.Number, Part: w.part, Outcome: string(e.outcome), Identifier: e.identifier, Code: e.code, Message: w.scrubbed(e.message)}
 		for _, h := range e.hooks {
 			rec.Hooks = append(rec.Hooks, w.scrubbed(h))
 		}
@@ -218,7 +221,7 @@ func (w *work) ask(token string, lost bool) answer {
 		case err == nil:
 			w.request = e.Token
 			w.own(e.Token)
-			w.journalEvent(e)
+			w.journalEvent(e, true)
 			w.tell(Progress{Step: Requested, Request: e.Token})
 			a := w.await(e)
 			a.lost = a.lost || lost
@@ -299,8 +302,10 @@ func mustPatch(ops []Operation) []byte {
 	return encode(plain)
 }
 
-func (w *work) journalEvent(e cloudcontrol.Event) {
-	w.journal(record{Kind: "event", Change: w.c.Number, Part: w.part, Request: e.Token, Status: string(e.Status), Identifier: e.Identifier, Code: e.Code, Message: w.scrubbed(e.Message)})
+// journalEvent journals how far a request has come. The first event has to
+// last: it names the request.
+func (w *work) journalEvent(e cloudcontrol.Event, first bool) {
+	w.journal(record{lazy: !first, Kind: "event", Change: w.c.Number, Part: w.part, Request: e.Token, Status: string(e.Status), Identifier: e.Identifier, Code: e.Code, Message: w.scrubbed(e.Message)})
 }
 
 // made is the identifier that AWS has named for what is being created.

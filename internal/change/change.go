@@ -25,7 +25,8 @@ type Intent struct {
 	// gives them: Before never has any.
 	Before, After json.RawMessage
 	// Set are the top-level properties that the statement sets, as AWS spells
-	// them. Only messages need it; nil is taken for all of After.
+	// them. It tells a write-only value that is set to NULL from one that is
+	// not set; nil is as good where there is none.
 	Set []string
 	// Patch is a document given by the user: it makes After of Before and is
 	// sent as it is. After is then ignored.
@@ -134,12 +135,12 @@ func (c *Change) String() string {
 func (c *Change) label() string {
 	switch {
 	case c.Name != "":
-		return c.Name
+		return printable(c.Name)
 	case c.Known():
-		return c.Identifier
+		return printable(c.Identifier)
 	}
 	id, _ := c.rules.compose(c.after)
-	return id
+	return printable(id)
 }
 
 // A Set is all changes of one statement or transaction, in an order in which
@@ -168,16 +169,19 @@ type Options struct {
 // *sqlerr.Error; where the schema is why, its cause is Problems.
 func New(at Place, intents []Intent, o Options) (*Set, error) {
 	s := &Set{Place: at, Made: time.Now()}
-	problems := Problems{}
+	problems, book := Problems{}, ruleBook{}
 	for i, in := range intents {
-		c, p := read(i, in, o)
+		c, p := read(book, i, in, o)
 		problems = append(problems, p...)
 		if c != nil && c.changes() {
 			s.Changes = append(s.Changes, c)
 		}
 	}
-	problems = append(problems, knownLater(intents)...)
+	problems = append(problems, knownLater(book, intents)...)
 	if err := problems.Err(); err != nil {
+		return nil, err
+	}
+	if err := s.once(); err != nil {
 		return nil, err
 	}
 	s.Warnings = problems
@@ -187,20 +191,44 @@ func New(at Place, intents []Intent, o Options) (*Set, error) {
 	return s, nil
 }
 
+// once refuses a resource that is changed twice in a set.
+func (s *Set) once() error {
+	seen := map[[4]string]bool{}
+	for _, c := range s.Changes {
+		id := c.Identifier
+		if !c.Known() {
+			var chosen bool
+			if id, chosen = c.rules.compose(c.after); !chosen {
+				continue
+			}
+		}
+		making := "changed"
+		if c.Action == Create {
+			making = "made"
+		}
+		key := [4]string{making + c.Table.Type, c.Account, c.Region, id}
+		if seen[key] {
+			return refuse("%s is %s twice", c, making)
+		}
+		seen[key] = true
+	}
+	return nil
+}
+
 // Check holds intents against the schema: every rule, all at once, warnings
 // too. New does the same; this is for who wants to know only.
 func Check(intents []Intent, o Options) Problems {
-	out := Problems{}
+	out, book := Problems{}, ruleBook{}
 	for i, in := range intents {
-		_, p := read(i, in, o)
+		_, p := read(book, i, in, o)
 		out = append(out, p...)
 	}
-	return append(out, knownLater(intents)...)
+	return append(out, knownLater(book, intents)...)
 }
 
 // read makes a change of an intent, and checks it.
-func read(i int, in Intent, o Options) (*Change, Problems) {
-	k := &checker{intent: i, in: in, options: o, rules: rulesOf(in.Table)}
+func read(book ruleBook, i int, in Intent, o Options) (*Change, Problems) {
+	k := &checker{intent: i, in: in, options: o, rules: book.of(in.Table)}
 	before, after := k.parsed("before", in.Before), k.parsed("after", in.After)
 	if in.Patch != nil {
 		after = k.patched(before)
@@ -236,6 +264,8 @@ func (c *Change) update(k *checker) {
 	for _, at := range d.unknown {
 		c.Unknown = append(c.Unknown, c.rules.path(at))
 	}
+	k.notSent(d)
+	k.unset(c.after)
 	if len(c.diffs) == 0 && !c.Given {
 		return
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -163,12 +164,23 @@ func (k *checker) excerpt(at []string, v any) string {
 	return cutText(string(encode(k.maskedAt(at, v, nil))), 60)
 }
 
+// cutText makes text fit into a line: n characters at most, and none that would
+// do something to a terminal.
 func cutText(s string, n int) string {
-	r := []rune(s)
+	r := []rune(printable(s))
 	if len(r) <= n {
-		return s
+		return string(r)
 	}
 	return string(r[:n-1]) + "…"
+}
+
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return '·'
+	}, s)
 }
 
 func (k *checker) parsed(what string, text json.RawMessage) map[string]any {
@@ -275,6 +287,9 @@ func (k *checker) update(before, after map[string]any, ds []diff) (replace bool)
 	}
 	for _, d := range ds {
 		k.readOnlyDiff(d)
+		if k.conditional.covers(d.at) {
+			k.report(Unguarded, d.at, nil, "can in some cases be set only when the resource is made: AWS decides", "")
+		}
 		for _, at := range k.createOnlyDiff(d) {
 			v, _ := lookup(after, at)
 			refuse(CreateOnly, at, v, "can be set only when the resource is made")
@@ -298,6 +313,27 @@ func (k *checker) update(before, after map[string]any, ds []diff) (replace bool)
 	}
 	k.take(newFindings(v.found, was.found))
 	return false
+}
+
+// notSent tells of differences that may be none.
+func (k *checker) notSent(d *differ) {
+	const all = "SET data__PatchDocument = '[…]' sends it all the same"
+	for _, at := range d.unknown {
+		k.report(Unguarded, at, nil, "is rewritten by AWS, by a rule that is not evaluated here: it may be as wanted already, and isn't sent", all)
+	}
+	for _, at := range d.moved {
+		k.report(Unguarded, at, nil, "is wanted in another order than AWS has it: nothing says that its order counts, and it isn't sent", all)
+	}
+}
+
+// unset warns of write-only values that are set to NULL: there is nothing to
+// remove that a read gives.
+func (k *checker) unset(after map[string]any) {
+	for _, name := range k.in.Set {
+		if at := []string{name}; after[name] == nil && k.writeOnly.covers(at) {
+			k.report(Unguarded, at, nil, "is write-only: NULL leaves it out of the update, and AWS may keep it or reset it", "")
+		}
+	}
 }
 
 func (k *checker) replaceFix() string {
@@ -409,7 +445,7 @@ func newFindings(now, was []finding) []finding {
 }
 
 // knownLater finds references to what only AWS will name.
-func knownLater(intents []Intent) Problems {
+func knownLater(book ruleBook, intents []Intent) Problems {
 	coming := map[string]int{}
 	for i, in := range intents {
 		if strings.HasPrefix(in.Identifier, Placeholder) {
@@ -425,7 +461,7 @@ func knownLater(intents []Intent) Problems {
 		if err != nil {
 			continue
 		}
-		k := &checker{intent: i, in: in, rules: rulesOf(in.Table)}
+		k := &checker{intent: i, in: in, rules: book.of(in.Table)}
 		k.resource = k.name(after)
 		each(after, nil, func(at []string, v any) {
 			s, _ := v.(string)

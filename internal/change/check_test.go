@@ -59,6 +59,14 @@ func TestCheck(t *testing.T) {
 	check("AWS::MSK::Configuration", `{"Name":"c","Arn":"x"}`, `{"Name":"c","Description":"d","Arn":"x"}`, Options{},
 		`aws.msk.configurations c: server_properties is wanted by AWS with every update and never given back by it (SET server_properties too)`)
 	check("AWS::MSK::Configuration", `{"Name":"c","Arn":"x"}`, `{"Name":"c","Description":"d","ServerProperties":"a=b","Arn":"x"}`, Options{})
+	// What may be no difference is said.
+	check("AWS::CloudWatch::Alarm", `{"AlarmName":"a","AlarmActions":["a","b"]}`, `{"AlarmName":"a","AlarmActions":["b","a"]}`, Options{},
+		`warning: aws.cloudwatch.alarms a: alarm_actions is wanted in another order than AWS has it: nothing says that its order counts, and it isn't sent (SET data__PatchDocument = '[…]' sends it all the same)`)
+	check("AWS::GameLift::Fleet", `{"Name":"f","AnywhereConfiguration":{"Cost":"1"}}`, `{"Name":"f","AnywhereConfiguration":{"Cost":"2"}}`, Options{},
+		`warning: aws.gamelift.fleets f: anywhere_configuration.Cost is rewritten by AWS, by a rule that is not evaluated here: it may be as wanted already, and isn't sent (SET data__PatchDocument = '[…]' sends it all the same)`)
+	// What only AWS can tell is tried.
+	check("AWS::RDS::DBInstance", `{"DBInstanceIdentifier":"d","AvailabilityZone":"a"}`, `{"DBInstanceIdentifier":"d","AvailabilityZone":"b"}`, Options{},
+		`warning: aws.rds.db_instances id: availability_zone can in some cases be set only when the resource is made: AWS decides`)
 	// Required, but what AWS has already is not the statement's fault.
 	check(user, `{`+base+`}`, `{`+strings.Replace(base, `"Username":"abara"`, `"Username":null`, 1)+`}`, Options{},
 		`aws.connect.users abara: username is required (give username a value)`)
@@ -86,5 +94,34 @@ func TestNew(t *testing.T) {
 	s, err := New(Place{}, []Intent{of(t, "AWS::S3::Bucket", `{"BucketName":"a-bucket"}`, `{"BucketName":"a-bucket"}`)}, Options{})
 	if err != nil || len(s.Changes) != 0 {
 		t.Errorf("got %v, %v", s, err)
+	}
+}
+
+func TestSetsOfOneResource(t *testing.T) {
+	t.Parallel()
+	const before, after = `{"LogGroupName":"a","RetentionInDays":7}`, `{"LogGroupName":"a","RetentionInDays":8}`
+	check := func(want string, intents ...Intent) {
+		t.Helper()
+		got := ""
+		if _, err := New(Place{}, intents, Options{}); err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("got %q, want %q", got, want)
+		}
+	}
+	changed, gone := of(t, logGroup, before, after), of(t, logGroup, before, "")
+	made, other := of(t, logGroup, "", after), of(t, logGroup, before, after)
+	other.Region = "eu-west-1"
+	check("", changed, other)
+	check("aws.logs.log_groups a is changed twice", changed, changed)
+	check("aws.logs.log_groups a is changed twice", changed, gone)
+	check("aws.logs.log_groups a is made twice", made, made)
+	check("", made, of(t, queue, "", `{}`), of(t, queue, "", `{}`))
+	in := of(t, user, connectUser("u", ""), connectUser("u", ""))
+	in.Set = []string{"Password", "Username"}
+	ps := Check([]Intent{in}, Options{})
+	if len(ps) != 1 || !ps[0].Warning || ps[0].Path != "password" {
+		t.Errorf("%v", ps)
 	}
 }

@@ -26,7 +26,8 @@ type fake struct {
 	made   int // for names
 
 	// Time is how long handlers take.
-	time time.Duration
+	time    time.Duration
+	latency time.Duration // of every call
 	// early: a new resource's identifier is told with the first event.
 	early bool
 	// sync: handlers' refusals come instead of a request.
@@ -79,6 +80,7 @@ func apiError(code, message string) error { return cloudcontrol.NewError("call",
 func lost() error { return cloudcontrol.NewError("call", "ConnectionLost", "the answer broke off") }
 
 func (f *fake) enter(op string) (func(*error), error) {
+	time.Sleep(f.latency) // fake time
 	f.mu.Lock()
 	f.calls[op]++
 	if f.before != nil {

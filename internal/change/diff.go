@@ -1,9 +1,12 @@
 package change
 
 import (
+	"bytes"
 	"encoding/json"
 	"maps"
 	"slices"
+
+	"github.com/skyql/skyql/internal/catalog"
 )
 
 // A Difference is one property that changes, at the smallest path.
@@ -27,6 +30,7 @@ type differ struct {
 	comparison
 	found   []diff
 	unknown [][]string // differences that may be none
+	moved   [][]string // arrays whose order alone differs, where nothing says whether that counts
 }
 
 func (r *rules) differences(before, after map[string]any) *differ {
@@ -57,14 +61,31 @@ func (d *differ) objects(at []string, old, new map[string]any) {
 			if new[k] != nil { // nothing to compare with: what is given is sent
 				d.found = append(d.found, diff{step, nil, new[k]})
 			}
-		case bothObjects(o, new[k]) && (v == different || d.writeOnly.below(step)):
+		case bothObjects(o, new[k]) && (v != same || d.writeOnly.below(step)):
 			d.objects(step, o.(map[string]any), new[k].(map[string]any))
 		case v == unknown:
 			d.unknown = append(d.unknown, step)
+		case v == same && d.reordered(d.child(n, k), o, new[k]):
+			d.moved = append(d.moved, step)
 		case v == different:
 			d.found = append(d.found, diff{step, o, new[k]})
 		}
 	}
+}
+
+// reordered reports whether arrays that count as the same are in another order,
+// and the schema says nothing about that.
+func (d *differ) reordered(n *catalog.Node, a, b any) bool {
+	x, ok := a.([]any)
+	y, too := b.([]any)
+	return ok && too && n != nil && n.InsertionOrder == nil && n.ArrayType == "" && !isKeyValue(x) && !sameJSON(x, y) && sameJSON(ranked(x), ranked(y))
+}
+
+// ranked sorts elements by their text.
+func ranked(list []any) []any {
+	out := slices.Clone(list)
+	slices.SortFunc(out, func(a, b any) int { return bytes.Compare(encode(a), encode(b)) })
+	return out
 }
 
 // leftAlone: what a statement leaves out can't be removed where AWS alone

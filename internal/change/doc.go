@@ -7,18 +7,18 @@
 //
 // # Layers
 //
-//	check.go validate.go   intents against the schema: all problems at once
-//	equal.go transform.go  is what was read what is wanted?
-//	diff.go patch.go       what changes, and the smallest RFC 6902 patch for it
-//	change.go order.go     the change set: what waits for what
-//	plan.go guard.go       how it is shown, saved and refused
-//	journal.go             what was about to be done, and what became of it
-//	apply.go wait.go       calls, and the wait for their end
-//	recover.go undo.go     after a crash; the way back
-//	advice.go              what to do about each error code
+//	tree.go number.go rules.go secret.go   JSON as it is; what a type says of its places
+//	check.go validate.go                   intents against the schema: all problems at once
+//	equal.go transform.go                  is what was read what is wanted?
+//	diff.go patch.go                       what changes, and the smallest RFC 6902 patch for it
+//	change.go order.go                     the change set: what waits for what
+//	plan.go save.go guard.go verify.go     how it is shown, kept, refused, held against what is there
+//	journal.go history.go                  what was about to be done, and what became of it
+//	apply.go call.go judge.go wait.go      calls, what their answers mean, the wait for their end
+//	recover.go undo.go                     after a crash; the way back
+//	report.go advice.go                    what became of all, and what to do about each error code
 //
-// All but journal.go and what is below it are pure: no clock, no files, no
-// calls.
+// What is above the journal is pure but for verify.go: no files, no calls.
 //
 // # The life of a change
 //

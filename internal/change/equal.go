@@ -115,11 +115,17 @@ func (c comparison) absent(n *catalog.Node, at []string, want, have any) verdict
 	return different
 }
 
-// isEmpty: [], {} and a missing member often stand for one another.
+// isEmpty: [], {} and a missing member often stand for one another, and so does
+// an object that holds nothing else.
 func isEmpty(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
-		return len(v) == 0
+		for _, x := range v {
+			if !isEmpty(x) {
+				return false
+			}
+		}
+		return true
 	case []any:
 		return len(v) == 0
 	}

@@ -77,6 +77,10 @@ type record struct {
 	Code    string   `json:"code,omitempty"`
 	Message string   `json:"message,omitempty"`
 	Hooks   []string `json:"hooks,omitempty"`
+
+	// lazy records need not be on disk at once: after a crash they are found
+	// out again. The next record that must be takes them along.
+	lazy bool
 }
 
 // OpenJournal takes a state folder's journal for this process, and reads it.
@@ -219,11 +223,11 @@ func encodeRecord(r record) []byte {
 	return fmt.Appendf(nil, "%08x %s\n", crc32.ChecksumIEEE(text), text)
 }
 
-// append writes a record and waits until it is on disk. Records of several
-// goroutines share a sync. After a failure nothing can be written any more.
+// append writes a record and, unless it is lazy, waits until it is on disk.
+// Records of several goroutines share a sync. After a failure nothing can be written any more.
 func (j *Journal) append(r record) error {
 	n, err := j.write(r)
-	if err != nil {
+	if err != nil || r.lazy {
 		return err
 	}
 	j.syncing.Lock()

@@ -39,7 +39,7 @@ func (w *work) judge(a answer, try int) end {
 	if f.code == "" {
 		f.code = "HandlerFailure"
 	}
-	return w.failed(f, a.lost, try, false)
+	return w.failed(f, a.lost, try)
 }
 
 func (w *work) identifierOf(e cloudcontrol.Event) string {
@@ -81,7 +81,7 @@ func (w *work) refused(a answer, try int) end {
 		if errors.Is(a.err, cloudcontrol.ErrThrottled) && w.op == cloudcontrol.OpCreate {
 			return f // it was asked for as long as is right, with one token
 		}
-		return w.failed(f, false, try, true)
+		return w.failed(f, false, try)
 	}
 	switch {
 	case errors.Is(a.err, cloudcontrol.ErrUnreachable), cloudcontrol.RetryOf(a.err) != cloudcontrol.Never:
@@ -89,7 +89,7 @@ func (w *work) refused(a answer, try int) end {
 	case errors.Is(a.err, cloudcontrol.ErrAlreadyExists) && w.op == cloudcontrol.OpCreate,
 		errors.Is(a.err, cloudcontrol.ErrNotFound) && w.op == cloudcontrol.OpDelete,
 		errors.Is(a.err, cloudcontrol.ErrNotFound) && w.op == cloudcontrol.OpUpdate:
-		return w.failed(f, true, try, true)
+		return w.failed(f, true, try)
 	case w.request != "":
 		return end{outcome: Uncertain, code: code, message: "its end can't be asked after: " + message, open: true}
 	}
@@ -104,9 +104,9 @@ var tries = map[string]int{
 	"InternalFailure": 2, "InvalidCredentials": 2,
 }
 
-// failed judges a failure that AWS has named. sync says that it came instead of
-// a request.
-func (w *work) failed(f end, lost bool, try int, sync bool) end {
+// failed judges a failure that AWS has named, by an event or instead of a
+// request.
+func (w *work) failed(f end, lost bool, try int) end {
 	f.message = unexplained(f.code, f.message)
 	switch w.op {
 	case cloudcontrol.OpCreate:
@@ -154,7 +154,7 @@ func (w *work) failedCreate(f end, lost bool, try int) end {
 func (w *work) compare(id string, f end) end {
 	d, err := w.get(id, true)
 	if err != nil {
-		return end{outcome: Uncertain, code: f.code, message: "it exists already, perhaps by this very change, and can't be read: " + err.Error()}
+		return w.cantTell("it exists already, perhaps by this very change", err)
 	}
 	if w.isWanted(d) {
 		return end{outcome: Done, identifier: d.Identifier}

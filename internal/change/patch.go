@@ -261,9 +261,10 @@ func (r *rules) patch(before map[string]any, ds []diff) []Operation {
 }
 
 // guards reports whether a test can hold the old value: scalars, and objects
-// without arrays, which come back in another order. Secrets are no part of it.
+// without arrays and JSON text, which come back in another order. Secrets are
+// no part of it.
 func (r *rules) guards(d diff) bool {
-	return !hasArray(d.old) && r.plain(d.at, d.old)
+	return !hasArray(d.old) && !hasJSON(d.old) && r.plain(d.at, d.old)
 }
 
 // plain reports whether a value has no secret in it.
@@ -292,6 +293,16 @@ func hasArray(v any) bool {
 		}
 	}
 	return false
+}
+
+func hasJSON(v any) bool {
+	found := false
+	each(v, nil, func(_ []string, v any) {
+		_, text := v.(string)
+		_, still := unwrapped(nil, v).(string)
+		found = found || text && !still
+	})
+	return found
 }
 
 // sent gives the value to send: a tag list keeps the tags that AWS put there.

@@ -57,7 +57,7 @@ func TestPatch(t *testing.T) {
 	check := func(typ, before, after, want string) {
 		t.Helper()
 		in := of(t, typ, before, after)
-		c, problems := read(0, in, Options{})
+		c, problems := read(ruleBook{}, 0, in, Options{})
 		if err := problems.Err(); err != nil {
 			t.Errorf("%s %s: %v", typ, after, err)
 			return
@@ -108,6 +108,7 @@ func TestPatch(t *testing.T) {
 	check("AWS::S3::BucketPolicy", `{"Bucket":"b","PolicyDocument":`+string(text)+`}`, `{"Bucket":"b","PolicyDocument":`+again+`}`, ``)
 	check("AWS::S3::BucketPolicy", `{"Bucket":"b","PolicyDocument":{"Version":"2012-10-17","Statement":[]}}`, `{"Bucket":"b","PolicyDocument":`+again+`}`,
 		`add /PolicyDocument {"Statement":[{"Action":"s3:GetObject","Effect":"Allow","Principal":{"AWS":["b","a"]},"Resource":["*"]}],"Version":"2012-10-17"}`)
+	check("AWS::S3::BucketPolicy", `{"Bucket":"b","PolicyDocument":"{\"Statement\":[]}"}`, `{"Bucket":"b","PolicyDocument":{"Statement":{"Action":"a"}}}`, `add /PolicyDocument {"Statement":{"Action":"a"}}`)
 	// Upper and lower case where the schema says so.
 	check("AWS::DocDB::GlobalCluster", `{"GlobalClusterIdentifier":"abc","DeletionProtection":false}`, `{"GlobalClusterIdentifier":"ABC","DeletionProtection":true}`, `test /DeletionProtection false; add /DeletionProtection true`)
 	check("AWS::RDS::DBCluster", `{"DBClusterIdentifier":"abc","Port":1}`, `{"DBClusterIdentifier":"ABC","Port":2}`, `test /Port 1; add /Port 2`)

@@ -214,7 +214,7 @@ type printer struct {
 }
 
 func (p printer) change(c *Change) {
-	name := strings.TrimSpace(c.Table.Name() + "  " + c.Name)
+	name := strings.TrimSpace(c.Table.Name() + "  " + printable(c.Name))
 	line := fmt.Sprintf("%s %-*s  %s", c.Action, p.w.name, name, c.shownIdentifier())
 	if p.w.places {
 		line = strings.TrimRight(line, " ") + "  " + c.Account + " " + c.Region
@@ -237,9 +237,6 @@ func (p printer) change(c *Change) {
 	}
 	if c.Given {
 		p.b.WriteString("    by the patch document that was given\n")
-	}
-	for _, u := range c.Unknown {
-		fmt.Fprintf(p.b, "    %s is not sent: AWS rewrites it, and it may be so already; data__PatchDocument sends it all the same\n", u)
 	}
 	p.b.WriteByte('\n')
 }

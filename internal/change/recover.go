@@ -51,11 +51,34 @@ func (w *work) settle(last pastCall) end {
 		return w.look("the clock has gone back")
 	case w.op != cloudcontrol.OpDelete && last.body == nil && len(w.c.missing) > 0:
 		return w.look("its secrets are not given")
+	case age > staleAfter && w.overtaken():
+		return w.look("the resource has changed since")
 	}
 	if last.body != nil {
 		w.body = []byte(*last.body)
 	}
 	return w.judge(w.ask(last.token, true), w.tries)
+}
+
+// overtaken reports whether somebody else has changed a resource that a call
+// made once more would end or overwrite.
+func (w *work) overtaken() bool {
+	if w.op == cloudcontrol.OpCreate || w.op == cloudcontrol.OpUpdate && w.c.guarded() {
+		return false
+	}
+	d, err := w.get(w.c.Identifier, false)
+	if err != nil {
+		return false // the call itself will say
+	}
+	if w.op == cloudcontrol.OpDelete {
+		return w.c.drift(d) != ""
+	}
+	now, err := parseModel(d.Properties)
+	if err != nil {
+		return false
+	}
+	_, why := w.c.remaining(now)
+	return why != ""
 }
 
 func (w *work) noteTries() { w.tries = len(w.pastPart().calls) }
@@ -95,8 +118,10 @@ func neverArrived(why string) end {
 	return end{outcome: Failed, code: NeverArrived, message: "it never arrived (" + why + ")"}
 }
 
+// cantTell leaves the change open where another day may tell.
 func (w *work) cantTell(why string, err error) end {
-	return end{outcome: Uncertain, code: codeOf(err), message: why + ", and what became of it can't be read: " + err.Error(), open: w.calls.Err() != nil}
+	var e *cloudcontrol.Error
+	return end{outcome: Uncertain, code: codeOf(err), message: why + ", and what became of it can't be read: " + err.Error(), open: w.calls.Err() != nil || errors.As(err, &e)}
 }
 
 func (w *work) lookDeleted(why string) end {
@@ -145,21 +170,29 @@ func (w *work) recorded() (end, bool) {
 		}
 	}
 	found, err := w.records(func(e cloudcontrol.Event) bool { return e.Identifier == id })
-	if err != nil || len(found) != 1 || !w.own(found[0].Token) {
+	if errors.Is(err, errRecords) || errors.Is(err, cloudcontrol.ErrDenied) {
+		return end{}, false // the resource itself has to do
+	}
+	if err != nil {
+		return w.cantTell("what was asked is not known", err), true
+	}
+	if len(found) != 1 || !w.own(found[0].Token) {
 		return end{}, false
 	}
 	w.request = found[0].Token
-	w.journalEvent(found[0])
+	w.journalEvent(found[0], true)
 	e := w.judge(w.await(found[0]), 1)
 	e.again = 0
 	return e, true
 }
 
+var errRecords = errors.New("AWS keeps its records of requests for seven days")
+
 // records gives AWS's records of requests like ours since the call, without
 // those that are known to be another change's.
 func (w *work) records(fits func(cloudcontrol.Event) bool) ([]cloudcontrol.Event, error) {
 	if time.Since(w.called) > recordLife {
-		return nil, errors.New("AWS keeps its records of requests for seven days")
+		return nil, errRecords
 	}
 	known := map[string]bool{}
 	for _, h := range w.a.Journal.Sets() {
@@ -172,15 +205,31 @@ func (w *work) records(fits func(cloudcontrol.Event) bool) ([]cloudcontrol.Event
 		}
 	}
 	var out []cloudcontrol.Event
-	for e, err := range w.cloud.Requests(w.calls, []cloudcontrol.Operation{w.op}, nil) {
-		if err != nil {
-			return nil, err
-		}
+	all, err := w.requests()
+	for _, e := range all {
 		if e.Type == w.c.Table.Type && !known[e.Token] && (e.Time.IsZero() || e.Time.After(w.called.Add(-clockSlack))) && fits(e) {
 			out = append(out, e)
 		}
 	}
-	return out, nil
+	return out, err
+}
+
+// requests reads all records of the operation, from the start again where a
+// page failed for the moment.
+func (w *work) requests() ([]cloudcontrol.Event, error) {
+	for n := 1; ; n++ {
+		var out []cloudcontrol.Event
+		var failed error
+		for e, err := range w.cloud.Requests(w.calls, []cloudcontrol.Operation{w.op}, nil) {
+			if failed = err; err != nil {
+				break
+			}
+			out = append(out, e)
+		}
+		if failed == nil || cloudcontrol.RetryOf(failed) == cloudcontrol.Never || n >= 8 || !sleep(w.calls, backoff(n)) {
+			return out, failed
+		}
+	}
 }
 
 // lookMade looks for a resource that AWS has named: its request among the

@@ -18,6 +18,9 @@ func (r *Report) WriteText(w io.Writer) error {
 	}
 	width = min(width, 40)
 	for _, x := range r.Results {
+		if x.Outcome == Skipped && r.Unsent > 0 && x.Message == neverSentText {
+			continue // they are counted below
+		}
 		fmt.Fprintf(&b, "  %-*s  %s\n", width, x.label(), x.outcome())
 		for _, l := range x.details() {
 			fmt.Fprintf(&b, "  %-*s  %s\n", width, "", l)
@@ -33,7 +36,7 @@ func (x Result) label() string {
 		return l
 	}
 	if x.Identifier != "" {
-		return x.Identifier
+		return printable(x.Identifier)
 	}
 	return x.Change.Table.Name()
 }
@@ -73,15 +76,15 @@ func (x Result) details() []string {
 			said = ""
 		}
 		for l := range strings.Lines(strings.TrimSpace(x.Message)) {
-			out = append(out, said+strings.TrimRight(l, "\r\n"))
+			out = append(out, said+printable(strings.TrimRight(l, "\r\n")))
 			said = ""
 		}
 	}
 	for _, h := range x.Hooks {
-		out = append(out, "hook "+h)
+		out = append(out, "hook "+printable(h))
 	}
 	if x.HalfMade() {
-		out = append(out, "it may be there half made: "+x.Identifier)
+		out = append(out, "it may be there half made: "+printable(x.Identifier))
 	}
 	if x.Advice != "" {
 		out = append(out, x.Advice)
@@ -104,7 +107,11 @@ func roundTime(d time.Duration) string {
 func (r *Report) Summary() string {
 	var counts []string
 	for _, o := range []Outcome{Done, Failed, Uncertain, Skipped, Asked} {
-		if n := r.Count(o); n > 0 {
+		n := r.Count(o)
+		if o == Skipped {
+			n -= r.Unsent
+		}
+		if n > 0 {
 			counts = append(counts, fmt.Sprintf("%d %s", n, o))
 		}
 	}
@@ -119,6 +126,8 @@ func (r *Report) Summary() string {
 	switch {
 	case r.Count(Uncertain) > 0 || r.Count(Asked) > 0:
 		out += " · skyql recover finds out the rest"
+	case r.Unsent > 0:
+		out += fmt.Sprintf(" · %d were never sent: skyql apply %s goes on with them, skyql changes drop %s forgets them", r.Unsent, r.Set.ID, r.Set.ID)
 	case r.Interrupted && r.Count(Skipped) > 0:
 		out += fmt.Sprintf(" · skyql apply %s goes on, skyql changes drop %s forgets it", r.Set.ID, r.Set.ID)
 	case r.Count(Done) > 0:
@@ -130,7 +139,7 @@ func (r *Report) Summary() string {
 // Err is nil if all is done, or asked for and not waited for; otherwise it says
 // what is not.
 func (r *Report) Err() error {
-	bad := r.Count(Failed) + r.Count(Uncertain) + r.Count(Skipped)
+	bad := r.Count(Failed) + r.Count(Uncertain) + r.Count(Skipped) - r.Unsent
 	if bad == 0 {
 		return nil
 	}

@@ -13,9 +13,10 @@ import (
 type rules struct {
 	table *catalog.Table
 
-	readOnly, writeOnly, createOnly, identifier pattern
-	transforms                                  []transform
-	tags                                        []string // path of the tag property; nil: none
+	readOnly, writeOnly, createOnly, conditional, identifier pattern
+
+	transforms []transform
+	tags       []string // path of the tag property; nil: none
 }
 
 // A pattern is a list of pointers, "*" standing for any element or key.
@@ -76,10 +77,23 @@ type transform struct {
 	expression string
 }
 
+// A ruleBook keeps the rules of the tables at hand.
+type ruleBook map[*catalog.Table]*rules
+
+func (b ruleBook) of(t *catalog.Table) *rules {
+	r := b[t]
+	if r == nil {
+		r = rulesOf(t)
+		b[t] = r
+	}
+	return r
+}
+
 func rulesOf(t *catalog.Table) *rules {
 	r := &rules{table: t}
 	r.readOnly, r.writeOnly = r.patternOf(t.ReadOnly), r.patternOf(t.WriteOnly)
 	r.createOnly, r.identifier = r.patternOf(t.CreateOnly), r.patternOf(t.Identifier)
+	r.conditional = r.patternOf(t.ConditionalCreateOnly)
 	r.readOnly = slices.DeleteFunc(r.readOnly, func(at []string) bool { return len(at) == 0 || r.demanded(at) })
 	// What is both can never be sent, so it counts as read-only.
 	r.writeOnly = slices.DeleteFunc(r.writeOnly, r.readOnly.covers)

@@ -123,8 +123,9 @@ func loadText(text []byte, c Catalog) (*Set, error) {
 		return nil, refuse("this is no plan file of skyql")
 	}
 	s := &Set{ID: in.ID, Place: in.Place, Made: in.Made, needs: make([][]int, len(in.Changes))}
+	book := ruleBook{}
 	for i, x := range in.Changes {
-		ch, err := x.change(c)
+		ch, err := x.change(c, book)
 		if err != nil {
 			return nil, refuse("change %d of the plan: %s", i+1, err)
 		}
@@ -142,13 +143,13 @@ func loadText(text []byte, c Catalog) (*Set, error) {
 
 var actions = map[string]Action{"create": Create, "update": Update, "delete": Delete, "replace": Replace}
 
-func (x savedChange) change(cat Catalog) (*Change, error) {
+func (x savedChange) change(cat Catalog, book ruleBook) (*Change, error) {
 	t, err := cat.Table(x.Type)
 	if err != nil {
 		return nil, err
 	}
 	c := &Change{Action: actions[x.Action], Table: t, Account: x.Account, Region: x.Region, Identifier: x.Identifier, Name: x.Name, ReadAt: x.ReadAt,
-		Given: x.Given != nil, given: x.Given, creates: x.Creates, rules: rulesOf(t)}
+		Given: x.Given != nil, given: x.Given, creates: x.Creates, rules: book.of(t)}
 	if c.before, err = parseModel(x.Before); err == nil {
 		c.after, err = parseModel(x.After)
 	}
@@ -219,12 +220,8 @@ func (s *Set) Missing() []Secret {
 }
 
 func paramOf(path string) string {
-	return strings.Trim(strings.Map(func(r rune) rune {
-		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' {
-			return r
-		}
-		return '_'
-	}, catalog.Snake(path)), "_")
+	words := strings.FieldsFunc(catalog.Snake(path), func(r rune) bool { return (r < '0' || r > '9') && (r < 'a' || r > 'z') })
+	return strings.Join(words, "_")
 }
 
 // Give fills in secrets by their parameters. What is not named stays missing;

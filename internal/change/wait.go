@@ -50,7 +50,7 @@ func (w *work) await(e cloudcontrol.Event) answer {
 		if until := time.Until(e.RetryAfter); !e.RetryAfter.IsZero() && until > 0 {
 			pause = min(until, longestRetryAfter)
 		} else {
-			delay = min(delay*8/5, longestPoll)
+			delay = min(delay*5/4, longestPoll)
 		}
 		if left := time.Until(w.deadline); left < pause {
 			pause = left
@@ -95,7 +95,7 @@ func (w *work) poll(request string) (cloudcontrol.Event, error) {
 // and the end.
 func (w *work) noted(before, now cloudcontrol.Event) {
 	if now.Identifier != before.Identifier || now.Status.Final() {
-		w.journalEvent(now)
+		w.journalEvent(now, false)
 	}
 }
 
