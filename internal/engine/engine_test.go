@@ -420,3 +420,19 @@ func TestSpill(t *testing.T) {
 		t.Errorf("left %v, %v", left, err)
 	}
 }
+
+// A policy that AWS gives as text with line breaks is an object on one line.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	check := func(raw, want string) {
+		t.Helper()
+		c := loading{typ: catalog.JSON, open: true}
+		if got, fits := c.convert(parseValue(raw)); got != want || !fits {
+			t.Errorf("%s: got %v, %t, want %s", raw, got, fits, want)
+		}
+	}
+	check(`"{\n  \"n\": 1.50,\n  \"s\": \"a\\nb\"\n}"`, `{"n":1.50,"s":"a\nb"}`)
+	check("[1,\n 2]", "[1,2]")
+	check(`{"a": 1}`, `{"a": 1}`)
+	check(`"{\n"`, `"{\n"`)
+}
