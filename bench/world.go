@@ -4,7 +4,19 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"strings"
 )
+
+func accountID(n int) string { return fmt.Sprintf("%012d", 111122223333+n) }
+
+// accountIDs are those of a world of so many accounts, as a setting.
+func accountIDs(n int) string {
+	var out []string
+	for i := range n {
+		out = append(out, accountID(i))
+	}
+	return strings.Join(out, ",")
+}
 
 // queues writes a world of so many queues in each of some accounts and regions.
 // Lists of queues give identifiers alone, so each must be read.
@@ -28,7 +40,7 @@ func queues(n, accounts int, regions ...string) func(io.Writer) error {
 		}
 		world.Regions = regions
 		for a := range accounts {
-			id := fmt.Sprintf("%012d", 111122223333+a)
+			id := accountID(a)
 			world.Accounts = append(world.Accounts, account{id, "account-" + id, id + "@example.com"})
 			for _, r := range regions {
 				for i := range n {

@@ -24,7 +24,8 @@ var allowed = map[string][]string{
 	"plan":         {"syntax", "catalog", "sqlerr"},
 	"fetch":        {"plan", "catalog", "cloudcontrol"},
 	"engine":       {"catalog", "sqlerr"},
-	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine"},
+	"change":       {"catalog", "cloudcontrol", "sqlerr"},
+	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine", "change"},
 	"render":       {"engine"},
 	"shell":        {"session", "engine", "sqlerr", "render", "catalog", "syntax"}, // syntax: where an input ends, and what may stand at the cursor
 	"docgen":       {"catalog"},

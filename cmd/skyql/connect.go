@@ -30,8 +30,10 @@ type connection struct {
 	parallel          int
 	onError, cache    string
 	maxCalls          int
+	maxChanges        int
 	debug             bool
 	progress          func(fetch.Stats)
+	changes           session.Changes
 	params            map[string]string
 	format            string // of the environment or the configuration file
 	fresh             string // cache where nobody says, "" for none
@@ -52,6 +54,7 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.onError, "on-error", "", "fail, or warn: go on without what can't be read, exit status 3 (default fail)")
 	f.StringVar(&c.cache, "cache", "", "how old what was read before may be, such as 60s (default 0s)")
 	f.IntVar(&c.maxCalls, "max-calls", 0, "calls that a statement may make (default 100000)")
+	f.IntVar(&c.maxChanges, "max-changes", 0, "changes that a plan may have (default 50)")
 	f.BoolVar(&c.debug, "debug", false, "log every call to standard error")
 }
 
@@ -64,6 +67,9 @@ func (c *connection) settings() (session.Settings, error) {
 		return out, err
 	}
 	flags := map[string]string{"regions": c.regions, "accounts": c.accounts, "on_error": c.onError, "cache": c.cache}
+	if c.maxChanges != 0 {
+		flags["max_changes"] = strconv.Itoa(c.maxChanges)
+	}
 	if c.parallel != 0 {
 		flags["parallel"] = strconv.Itoa(c.parallel)
 	}
@@ -111,6 +117,7 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
 		Progress: c.progress,
 		Params:   c.params,
+		Changes:  c.changes,
 		TempDir:  filepath.Join(cacheDir(), "tmp"),
 		Notify:   func(text string) { writeNotice(s, text) },
 	}
@@ -128,8 +135,12 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 	}
 	stop := func() {}
 	if c.sandbox {
-		box := sandbox.NewServer(sandbox.Options{})
+		box := sandbox.NewServer(sandbox.Options{Catalog: o.Catalog, State: sandbox.OpenState(sandboxState(), demoWorld)})
 		stop = box.Close
+		if err := box.Load(); err != nil {
+			stop()
+			return nil, nil, badState(err, "skyql sandbox reset")
+		}
 		o.Cloud = cloudcontrol.Options{Endpoint: box.URL, Static: sandboxKeys, Region: sandboxRegion(), RoleName: firstOf(c.role, "sandbox")}
 	}
 	sess, err = session.New(ctx, o)
@@ -148,7 +159,7 @@ func writeNotice(s streams, text string) {
 
 // sandboxRegion is the environment's region if it is one of the sandbox's.
 func sandboxRegion() string {
-	for _, r := range sandbox.DemoWorld().Regions {
+	for _, r := range sandbox.DemoRegions() {
 		if r == firstOf(env("AWS_REGION"), env("AWS_DEFAULT_REGION")) {
 			return r
 		}
@@ -163,6 +174,26 @@ func firstOf(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// demoWorld is what the states of sandboxes call the demo world.
+const demoWorld = "demo"
+
+// sandboxState is the file in which --sandbox keeps its world.
+func sandboxState() string { return filepath.Join(stateDir(), "sandbox", "world.log") }
+
+func badState(err error, reset string) error {
+	return sqlerr.New("58030", "the sandbox's world can't be read").WithDetail("%v", err).WithHint("%s", reset)
+}
+
+// stateDir is skyql's folder for what is to last.
+func stateDir() string {
+	return folder("SKYQL_STATE_DIR", "XDG_STATE_HOME", func() (string, error) {
+		if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
+			return filepath.Join(home, ".local", "state"), nil
+		}
+		return os.UserConfigDir()
+	})
 }
 
 // cacheDir is skyql's folder for what can be made again.

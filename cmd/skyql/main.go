@@ -8,6 +8,8 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -18,10 +20,26 @@ import (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// interruptible is a context that the first interrupt ends. The second one ends
+// the wait for changes that are under way, the third one the program.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signal.Notify(signals(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals()
+		cancel()
+		<-signals()
+		close(interrupts())
+		<-signals()
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals()); cancel() }
 }
 
 // streams are a program's own.
@@ -34,6 +52,7 @@ type streams struct {
 const (
 	exitDone        = 0
 	exitError       = 1
+	exitChanges     = 2 // --plan: there are changes
 	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
 )
@@ -57,6 +76,8 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitInterrupted
 	case errors.Is(err, errMissing):
 		return exitMissing
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.Is(err, errShown):
 	default:
 		fmt.Fprint(s.err, sqlerr.Show(err))
@@ -70,6 +91,7 @@ func newRoot(s streams) *cobra.Command {
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
 		Long:          "skyql runs SQL over AWS resources: every resource type is a table such as aws.ec2.vpcs.\nTry it without an account: skyql query --sandbox \"SELECT username FROM aws.connect.users LIMIT 5\"",
+		Version:       version(),
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		Args:          cobra.ArbitraryArgs,
@@ -89,6 +111,22 @@ func newRoot(s streams) *cobra.Command {
 	root.SetOut(s.out)
 	root.SetErr(s.err)
 	alone.flags(root)
-	root.AddCommand(newShell(s), newQuery(s), newSandbox(s), newCatalog(s), newDocs(s))
+	root.AddCommand(newShell(s), newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root
+}
+
+// version is the module's version as the build knows it, and the commit where
+// it was built from a checkout.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	out := firstOf(strings.TrimPrefix(info.Main.Version, "(devel)"), "devel")
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && !strings.Contains(out, s.Value[:min(12, len(s.Value))]) {
+			out += " " + s.Value[:min(12, len(s.Value))]
+		}
+	}
+	return out + " " + runtime.Version()
 }

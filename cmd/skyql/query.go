@@ -22,6 +22,7 @@ import (
 // A query is the flags of skyql query.
 type query struct {
 	connection
+	agreement
 	file, format, output string
 	given                []string
 	quiet                bool
@@ -47,7 +48,8 @@ func newQuery(s streams) *cobra.Command {
 	f.StringArrayVarP(&q.given, "param", "p", nil, "name=value: what $name stands for")
 	f.BoolVarP(&q.quiet, "quiet", "q", false, "no progress, no counts")
 	f.StringVar(&q.showProgress, "progress", "auto", "auto: on a terminal; json: a line for programs to standard error; off")
-	q.register(f)
+	q.connection.register(f)
+	q.agreement.register(f)
 	return cmd
 }
 
@@ -76,6 +78,10 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	if bar != nil {
 		q.progress = bar.note
 	}
+	if q.plan && q.format == "json" {
+		q.planFormat = "json"
+	}
+	q.changes = q.terms(s, q.sandbox)
 	sess, stop, err := q.open(ctx, s)
 	if err != nil {
 		return err
@@ -101,10 +107,17 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil // whoever read had enough
 	}
-	if err == nil && sess.Missing() > 0 {
+	switch open, wants := sess.InTransaction(); {
+	case err != nil:
+		return err
+	case open && wants:
+		return sqlerr.New("25P02", "the transaction is still open: nothing of it was changed").WithHint("COMMIT")
+	case sess.Missing() > 0:
 		return errMissing
+	case q.plan && sess.Planned() > 0:
+		return errChanges
 	}
-	return err
+	return q.told.err
 }
 
 // text is the script to run.
@@ -133,15 +146,22 @@ func (q *query) check() error {
 	if !slices.Contains([]string{"auto", "json", "off"}, q.showProgress) {
 		return sqlerr.New(sqlerr.InvalidParameter, "no progress %q", q.showProgress).WithHint("--progress auto|json|off")
 	}
-	q.params = map[string]string{}
-	for _, p := range q.given {
+	var err error
+	q.params, err = parameters(q.given)
+	return err
+}
+
+// parameters reads name=value.
+func parameters(given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range given {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
-			return sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
+			return nil, sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
 		}
-		q.params[name] = value
+		out[name] = value
 	}
-	return nil
+	return out, nil
 }
 
 func noFormat(name string) error {

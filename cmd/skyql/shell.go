@@ -4,14 +4,14 @@ import (
 	"context"
 	"io"
 	"os"
-	"path/filepath"
-	"runtime"
+	"os/signal"
 	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/shell"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -20,6 +20,7 @@ import (
 // A prompt is the flags of skyql shell, and of skyql alone.
 type prompt struct {
 	connection
+	agreement
 	quiet bool
 }
 
@@ -41,7 +42,8 @@ func newShell(s streams) *cobra.Command {
 
 func (p *prompt) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	p.register(f)
+	p.connection.register(f)
+	p.agreement.register(f)
 	f.Lookup("cache").Usage = "how old what was read before may be, such as 60s (default " + shellCache + ")"
 	f.StringVar(&p.format, "format", "", "output mode to begin with (default duckbox on a terminal, else table)")
 	f.BoolVarP(&p.quiet, "quiet", "q", false, "no greeting, no progress, no counts")
@@ -60,26 +62,29 @@ func (p *prompt) alone(cmd *cobra.Command, s streams) error {
 	if strings.TrimSpace(string(text)) == "" {
 		return cmd.Help()
 	}
-	q := &query{connection: p.connection, quiet: p.quiet, showProgress: "auto"}
+	q := &query{connection: p.connection, agreement: p.agreement, quiet: p.quiet, showProgress: "auto"}
 	return q.run(cmd.Context(), []string{string(text)}, s)
 }
 
 func (p *prompt) run(ctx context.Context, s streams) error {
-	p.params = map[string]string{}
-	p.fresh = shellCache
+	if p.format != "" && !slices.Contains(shell.Modes, p.format) {
+		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", p.format).WithHint("--format %s", strings.Join(shell.Modes, "|"))
+	}
+	p.params, p.fresh = map[string]string{}, shellCache
 	bar := newProgress("auto", p.quiet, s.err)
 	if bar != nil {
 		p.progress = bar.note
 	}
 	var sh *shell.Shell
 	p.notify = func(text string) { sh.Notify(text) }
+	p.changes = p.asked(&sh, bar, s, p.sandbox)
 	sess, stop, err := p.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { stop() }()
-	if p.format != "" && !slices.Contains(shell.Modes, p.format) {
-		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", p.format).WithHint("--format %s", strings.Join(shell.Modes, "|"))
+	if onTerminal(s.in) { // an interrupt is the statement's, however many come
+		signal.Stop(signals())
 	}
 	dumb := env("TERM") == "dumb" || !onTerminal(s.out) || !onTerminal(s.err)
 	sh = shell.New(shell.Options{
@@ -88,6 +93,7 @@ func (p *prompt) run(ctx context.Context, s streams) error {
 		OpenSandbox: func(ctx context.Context) (*session.Session, error) {
 			in := p.connection
 			in.sandbox, in.endpoint = true, ""
+			in.changes = p.asked(&sh, bar, s, true)
 			sess, stopSandbox, err := in.open(ctx, s)
 			if err == nil {
 				before := stop
@@ -99,18 +105,27 @@ func (p *prompt) run(ctx context.Context, s streams) error {
 	return sh.Run(ctx)
 }
 
+// asked are the terms on which a shell changes things: its plans are agreed to
+// where they are shown.
+func (p *prompt) asked(sh **shell.Shell, bar *progress, s streams, sandbox bool) session.Changes {
+	c := p.terms(s, sandbox)
+	show := c.Show
+	c.Show = func(set *change.Set) {
+		bar.clear()
+		show(set)
+	}
+	if !onTerminal(s.in) {
+		return c
+	}
+	c.Leave = func() <-chan struct{} { return (*sh).Leave() }
+	if !p.yes {
+		c.Asked = true
+		c.Approve = func(context.Context, *change.Set) (bool, error) { return (*sh).Confirm("") }
+	}
+	return c
+}
+
 func onTerminal(stream any) bool {
 	f, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(f.Fd()))
-}
-
-// stateDir is skyql's folder for what can't be made again.
-func stateDir() string {
-	return folder("SKYQL_STATE_DIR", "XDG_STATE_HOME", func() (string, error) {
-		if runtime.GOOS == "windows" || runtime.GOOS == "darwin" {
-			return os.UserConfigDir()
-		}
-		dir, err := os.UserHomeDir()
-		return filepath.Join(dir, ".local", "state"), err
-	})
 }

@@ -57,6 +57,7 @@ type Cloud struct {
 
 	mu      sync.Mutex
 	clients map[[2]string]*Client
+	configs map[string]aws.Config // by account: one assumed role for all its regions
 	enabled map[string][]string
 }
 
@@ -74,15 +75,14 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	if o.Call == 0 {
 		o.Call = 60 * time.Second
 	}
-	c := &Cloud{options: o, clients: map[[2]string]*Client{}, enabled: map[string][]string{}}
+	c := &Cloud{options: o, clients: map[[2]string]*Client{}, configs: map[string]aws.Config{}, enabled: map[string][]string{}}
 	client := httpClient(o)
 	if o.Static != nil {
 		// Nothing of the user's AWS configuration has a say where keys are given.
-		c.config = aws.Config{Region: o.Region, HTTPClient: client,
+		c.config = aws.Config{Region: o.Region, HTTPClient: client, Logger: sdkLog(o.Logger),
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		// The SDK's own words would stand between ours: an error says what it tried.
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(logging.Nop{})}
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLog(o.Logger))}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}
@@ -100,6 +100,15 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	}
 	c.identity = once(c.callerIdentity)
 	return c, nil
+}
+
+// sdkLog takes what the SDK would write to standard error.
+func sdkLog(l *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(c logging.Classification, format string, args ...any) {
+		if l != nil {
+			l.Debug("sdk", "level", string(c), "text", fmt.Sprintf(format, args...))
+		}
+	})
 }
 
 func httpClient(o Options) *awshttp.BuildableClient {
@@ -232,13 +241,28 @@ func (c *Cloud) Accounts(ctx context.Context) ([]AccountInfo, error) {
 }
 
 // configOf gives the configuration for an account: another one than the
-// caller's is reached by assuming the role there.
+// caller's is reached by assuming the role there, once for all its regions.
 func (c *Cloud) configOf(ctx context.Context, acct string) (aws.Config, error) {
-	cfg := c.config.Copy()
 	me, err := c.Identity(ctx)
 	if err != nil || acct == "" || acct == me.Account {
-		return cfg, err
+		return c.config.Copy(), err
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if cfg, ok := c.configs[acct]; ok {
+		return cfg, nil
+	}
+	cfg, err := c.assuming(me, acct)
+	if err == nil {
+		c.configs[acct] = cfg
+	}
+	return cfg, err
+}
+
+// assuming is the configuration with the role of an account. No call is made
+// before its credentials are needed.
+func (c *Cloud) assuming(me Identity, acct string) (aws.Config, error) {
+	cfg := c.config.Copy()
 	if c.options.RoleName == "" {
 		return cfg, &Error{Op: "AssumeRole", Account: acct, Region: c.home(), Code: "NoRole", kind: ErrNoRole,
 			Message: fmt.Sprintf("the credentials are for account %s, and no role is set to assume in %s", me.Account, acct)}

@@ -34,14 +34,20 @@ type DB struct {
 	functions map[string][]string
 }
 
+// disabled are the optimizers of DuckDB that give wrong rows, now and then: a
+// join's filter is pushed below the LIMIT of its other side
+// (duckdb/duckdb#22924, still in the version that is linked here; see
+// TestLimitUnderJoin).
+const disabled = "join_filter_pushdown"
+
 // Open opens an in-memory database.
 func Open(ctx context.Context, o Options) (*DB, error) {
 	e := &DB{}
-	dsn := ""
+	dsn := "?disabled_optimizers=" + disabled
 	if o.TempDir != "" {
 		// Only the name is chosen here; DuckDB makes the folder if it spills.
 		e.tmp = fmt.Sprintf("%s/duckdb-%d-%p", o.TempDir, os.Getpid(), e)
-		dsn = "?temp_directory=" + e.tmp
+		dsn += "&temp_directory=" + e.tmp
 	}
 	c, err := duckdb.NewConnector(dsn, nil)
 	if err != nil {

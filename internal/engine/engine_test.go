@@ -372,3 +372,25 @@ func BenchmarkLoad(b *testing.B) {
 		db.Close()
 	}
 }
+
+// The rows of a LIMIT are chosen before they are joined, also where the other
+// side has none of their values.
+func TestLimitUnderJoin(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	exec := func(text string) {
+		t.Helper()
+		if err := db.Exec(t.Context(), text, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	exec(`CREATE TABLE big AS SELECT CASE WHEN range % 2 = 0 THEN 'a' ELSE 'b' END AS k, (range % 7)::VARCHAR AS name FROM range(20000);
+		CREATE TABLE small AS SELECT 'b' AS k FROM range(3);
+		CREATE TABLE other AS SELECT range::VARCHAR AS name, 'eu' AS r FROM range(5)`)
+	for range 50 {
+		got, err := db.Strings(t.Context(), `SELECT count(*)::VARCHAR FROM small s JOIN (SELECT b.k, o.name FROM big b JOIN other o ON b.name = o.name AND o.r = 'eu' ORDER BY ALL LIMIT 3) t ON s.k = t.k`)
+		if err != nil || got[0] != "0" {
+			t.Fatalf("got %v, %v", got, err)
+		}
+	}
+}

@@ -18,7 +18,7 @@ const (
 	firstBackoff    = 100 * time.Millisecond
 	longestBackoff  = 20 * time.Second
 	throttleBackoff = 50 * time.Millisecond
-	longestThrottle = 5 * time.Second
+	longestThrottle = time.Second // the rate does the rest
 )
 
 // An admission is a turn that was waited for.
@@ -31,7 +31,7 @@ func (r *run) admit(ctx context.Context, at place, t *catalog.Table, urgent bool
 		return admission{}, err
 	}
 	if err := r.f.limits.all.Acquire(ctx, 1); err != nil {
-		l.leave(false)
+		l.give()
 		return admission{}, err
 	}
 	return admission{l}, nil
@@ -46,7 +46,7 @@ func (r *run) call(ctx context.Context, turn admission, at place, t *catalog.Tab
 		err := f()
 		retry := cloudcontrol.RetryOf(err)
 		r.f.limits.all.Release(1)
-		turn.l.leave(retry == cloudcontrol.Throttled)
+		turn.l.leave(retry == cloudcontrol.Throttled, began)
 		r.counted(ctx, t, at, op, retry, try, time.Since(began), err)
 		wait, again := backoff(retry, try)
 		if !again || time.Since(start)+wait > retryBudget {

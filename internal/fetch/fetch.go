@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"strings"
@@ -91,6 +92,25 @@ func New(o Options) *Fetcher {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	return f
+}
+
+// Admit waits for a turn to call a service in an account and region, beside
+// what runs fetch there. The turn is given back with release, which is told
+// whether the service had enough.
+func (f *Fetcher) Admit(ctx context.Context, account, region, service string) (release func(throttled bool), err error) {
+	l := f.limits.of(target{account, region, service})
+	if err := l.enter(ctx, true); err != nil {
+		return nil, err
+	}
+	if err := f.limits.all.Acquire(ctx, 1); err != nil {
+		l.give()
+		return nil, err
+	}
+	began := time.Now()
+	return func(throttled bool) {
+		f.limits.all.Release(1)
+		l.leave(throttled, began)
+	}, nil
 }
 
 // A Request is what one Run is asked.
@@ -365,11 +385,11 @@ type scanning struct {
 	fill  []string // write-only list keys: known from the list's model alone
 
 	seenMu sync.Mutex
-	seen   map[string]bool // account, region and identifier of what was handed over
+	seen   map[[2]uint64]struct{} // fingerprints of what was handed over
 }
 
 func (r *run) scanning(s *plan.Scan) *scanning {
-	sc := &scanning{run: r, table: s.Table, seen: map[string]bool{}}
+	sc := &scanning{run: r, table: s.Table, seen: map[[2]uint64]struct{}{}}
 	for _, c := range s.Columns {
 		switch col := s.Table.Columns[c]; {
 		case col.WriteOnly && s.Table.ListKey(c):
@@ -461,17 +481,30 @@ func (r *run) places(t *catalog.Table, b plan.Box) []place {
 	return out
 }
 
-// first reports whether a resource is seen for the first time.
+// first reports whether a resource is seen for the first time. Two different
+// ones have the same fingerprint, of 128 bits under seeds of the process's own,
+// with a probability of 10⁻²⁶ among a million.
 func (s *scanning) first(at place, id string) bool {
-	key := at.account + "\x00" + at.region + "\x00" + id
+	var f [2]uint64
+	for i := range f {
+		var h maphash.Hash
+		h.SetSeed(seeds[i])
+		for _, part := range []string{at.account, at.region, id} {
+			h.WriteString(part)
+			h.WriteByte(0)
+		}
+		f[i] = h.Sum64()
+	}
 	s.seenMu.Lock()
 	defer s.seenMu.Unlock()
-	if s.seen[key] {
+	if _, ok := s.seen[f]; ok {
 		return false
 	}
-	s.seen[key] = true
+	s.seen[f] = struct{}{}
 	return true
 }
+
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 func (s *scanning) hand(ctx context.Context, rows ...Row) error {
 	if len(rows) == 0 {
@@ -623,7 +656,7 @@ func (r *run) document(ctx context.Context, turn *admission, at place, t *catalo
 // giveBack ends a turn in which no call was made.
 func (r *run) giveBack(turn admission) {
 	r.f.limits.all.Release(1)
-	turn.l.leave(false)
+	turn.l.give()
 }
 
 // absent turns the errors that mean "no rows here" into notices, and where the

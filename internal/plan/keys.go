@@ -174,7 +174,20 @@ func (b *binder) equal(r Rule, left *syntax.Expr, values []*syntax.Expr, null bo
 			set = append(set, text)
 		}
 	}
+	b.comparedRegion(c, left, set)
 	return bounds{sets: map[*column]Set{c: b.right(r, NewSet(set...))}}
+}
+
+// comparedRegion notes what a table's own region is compared with.
+func (b *binder) comparedRegion(c *column, at *syntax.Expr, names Set) {
+	if c.from.ref == nil || c.from.col != regionColumn || len(c.from.path) > 0 {
+		return
+	}
+	for _, n := range names {
+		if u := (RegionUse{n, b.loc(at.Loc)}); !slices.Contains(b.plan.Regions, u) {
+			b.plan.Regions = append(b.plan.Regions, u)
+		}
+	}
 }
 
 func isNull(e *syntax.Expr) bool { return e.Class == "CONSTANT" && e.Value.Null }

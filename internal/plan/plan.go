@@ -29,12 +29,22 @@ type Plan struct {
 	// (information_schema and the like), so that all must exist, empty.
 	Everything bool
 
+	// Regions are the constants that the statement compares a table's region
+	// with, by where the comparison stands in the text; -1 if that is not the
+	// user's.
+	Regions []RegionUse
 	// Unused are the conditions that narrow nothing, for EXPLAIN.
 	Unused []Unused
 
 	text  string
 	names []syntax.Edit // tables, columns and headers
 	paths []*pathUse
+}
+
+// A RegionUse is a constant that a region column is compared with.
+type RegionUse struct {
+	Name string
+	Pos  int
 }
 
 // A Scan is one table's fetch.
@@ -225,6 +235,12 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 	}
 	return b.plan, nil
 }
+
+// None is the plan of a text that reads nothing.
+func None(text string) *Plan { return &Plan{text: text} }
+
+// Edit adds edits of the text to those that the plan makes.
+func (p *Plan) Edit(edits ...syntax.Edit) { p.names = append(p.names, edits...) }
 
 // add unites what a reference needs with the scan of its table.
 func (b *binder) add(r *reference) error {

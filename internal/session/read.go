@@ -60,7 +60,13 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	for _, n := range p.Notices {
 		s.notify("%s", n)
 	}
-	return p, s.checkKeys(p)
+	if err := checkRegions(p, st.Text); err != nil {
+		return nil, err
+	}
+	for _, sc := range p.Scans {
+		s.checkKeys(sc)
+	}
+	return p, nil
 }
 
 func parseFailed(err error, st syntax.Statement) error {
@@ -76,42 +82,59 @@ func parseFailed(err error, st syntax.Statement) error {
 	return e
 }
 
-// checkKeys drops the keys that can never mean anything, and says so. A region
-// that looks like one and isn't known is an error, before any call.
-func (s *Session) checkKeys(p *plan.Plan) error {
-	for _, sc := range p.Scans {
-		for i := range sc.Boxes {
-			b := &sc.Boxes[i]
-			var regions, accounts plan.Set
-			for _, r := range b.Regions {
-				if r == "all" || r == "" || strings.ContainsAny(r, "*?!") {
-					s.notify("region = '%s' matches no row, it is compared as it is written: --regions all or SET regions = 'all' is for every region", r)
-					continue
-				}
-				if err := checkRegion("WHERE region", r); err != nil {
-					return err
-				}
-				regions = append(regions, r)
-			}
-			for _, a := range b.Accounts {
-				if !isAccount(a) {
-					s.notify("account_id = '%s' matches no row: account ids have twelve digits", a)
-					continue
-				}
-				accounts = append(accounts, a)
-			}
-			if b.Regions != nil {
-				b.Regions = plan.NewSet(regions...)
-			}
-			if b.Accounts != nil {
-				b.Accounts = plan.NewSet(accounts...)
-			}
+// checkRegions refuses a comparison with a region that isn't known, before any
+// call.
+func checkRegions(p *plan.Plan, text string) error {
+	for _, u := range p.Regions {
+		if u.Name == "" || strings.ContainsAny(u.Name, "*?!") {
+			continue
 		}
-		sc.Boxes = slices.DeleteFunc(sc.Boxes, func(b plan.Box) bool {
-			return b.Regions != nil && len(b.Regions) == 0 || b.Accounts != nil && len(b.Accounts) == 0
-		})
+		var e *sqlerr.Error
+		if err := checkRegion("", u.Name); errors.As(err, &e) {
+			return e.At(text, u.Pos)
+		}
 	}
 	return nil
+}
+
+// checkKeys drops the keys of a scan that can never mean anything, and says so.
+func (s *Session) checkKeys(sc *plan.Scan) {
+	for i := range sc.Boxes {
+		b := &sc.Boxes[i]
+		b.Regions = s.sensible(b.Regions, func(r string) string {
+			switch {
+			case r == "all" || r == "" || strings.ContainsAny(r, "*?!"):
+				return fmt.Sprintf("region = '%s' matches no row, it is compared as it is written: --regions all or SET regions = 'all' is for every region", r)
+			case checkRegion("", r) != nil: // a value that came by other ways than a comparison
+				return fmt.Sprintf("region = '%s' matches no row: there is no such region", r)
+			}
+			return ""
+		})
+		b.Accounts = s.sensible(b.Accounts, func(a string) string {
+			if isAccount(a) {
+				return ""
+			}
+			return fmt.Sprintf("account_id = '%s' matches no row: account ids have twelve digits", a)
+		})
+	}
+	sc.Boxes = slices.DeleteFunc(sc.Boxes, func(b plan.Box) bool {
+		return b.Regions != nil && len(b.Regions) == 0 || b.Accounts != nil && len(b.Accounts) == 0
+	})
+}
+
+// sensible gives the values of a set that nothing speaks against, and says
+// what speaks against the others.
+func (s *Session) sensible(set plan.Set, against func(string) string) plan.Set {
+	if set == nil {
+		return nil
+	}
+	return plan.NewSet(slices.DeleteFunc(slices.Clone(set), func(v string) bool {
+		text := against(v)
+		if text != "" {
+			s.notify("%s", text)
+		}
+		return text != ""
+	})...)
 }
 
 // env is what planning may know of the session.
@@ -218,7 +241,7 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 			return text, err
 		}
 	}
-	if err := s.fetch(ctx, c, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders, nil); err != nil {
 		return text, err
 	}
 	wide, err := s.widePaths(ctx, p)

@@ -42,6 +42,8 @@ type Options struct {
 	// Progress is told of every call and batch of rows; may be nil. It is
 	// called from several goroutines.
 	Progress func(fetch.Stats)
+	// Changes says what the session may do to the cloud.
+	Changes Changes
 	// Link is shared by sessions of one process; nil: one of the session's own.
 	Link *Link
 }
@@ -82,7 +84,9 @@ type Session struct {
 	local    bool // DuckDB may hold tables of the user's
 
 	link *Link
+	tx   *pending // of the open transaction; nil for none
 
+	planned      int // changes that plans had
 	calls        int
 	missing      int          // parts of scopes that could not be read
 	missingTable bool         // skyql.missing is there
@@ -191,8 +195,8 @@ func (s *Session) notify(format string, args ...any) {
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	switch st.Verb {
 	case syntax.Read:
-		if !s.missingTable && strings.Contains(strings.ToLower(st.Text), "skyql.") {
-			if err := s.makeMissing(ctx, nil); err != nil {
+		if strings.Contains(strings.ToLower(st.Text), "skyql.") {
+			if err := s.makeOwn(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -217,7 +221,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	switch st.Word {
 	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
-		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "transactions are not supported").At(st.Text, 0)
+		return nil, s.transaction(ctx, st)
 	}
 	if at, name := s.mentions(st); at >= 0 {
 		return nil, readOnly(st, st.Word, name).At(st.Text, at)
@@ -261,7 +265,7 @@ func isProvider(name string) bool {
 }
 
 func readOnly(st syntax.Statement, word, name string) *sqlerr.Error {
-	return sqlerr.New(sqlerr.FeatureNotSupported, "%s: %s can only be read by this version", strings.ToLower(word), name)
+	return sqlerr.New(sqlerr.FeatureNotSupported, "%s is nothing that can be done to %s", word, name).WithHint("INSERT, UPDATE, DELETE or MERGE")
 }
 
 // connect loads credentials and endpoints, once.
