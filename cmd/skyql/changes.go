@@ -18,6 +18,7 @@ import (
 
 	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // An agreement is the flags that say what may become of a plan.
@@ -61,6 +62,19 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 		c.Approve = func(ctx context.Context, _ *change.Set) (bool, error) { return ask(ctx, tty, s) }
 	}
 	return c
+}
+
+// outcome is what a script that ran to its end came to.
+func (a *agreement) outcome(sess *session.Session) error {
+	switch open, wants := sess.InTransaction(); {
+	case open && wants:
+		return sqlerr.New("25P02", "the transaction is still open: nothing of it was changed").WithHint("COMMIT")
+	case sess.Missing() > 0:
+		return errMissing
+	case a.plan && sess.Planned() > 0:
+		return errChanges
+	}
+	return a.told.err
 }
 
 func savePlan(path string, set *change.Set) error {

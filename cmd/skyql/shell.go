@@ -102,7 +102,10 @@ func (p *prompt) run(ctx context.Context, s streams) error {
 			return sess, err
 		},
 	})
-	return sh.Run(ctx)
+	if err := sh.Run(ctx); err != nil || onTerminal(s.in) {
+		return err
+	}
+	return p.outcome(sess)
 }
 
 // asked are the terms on which a shell changes things: its plans are agreed to

@@ -394,5 +394,10 @@ func TestShellPlan(t *testing.T) {
 	x.keys("UPDATE aws.sqs.queues SET visibility_timeout = 78 WHERE queue_name = 'orders';\r")
 	x.shows("planned")
 	x.keys("ROLLBACK;\r")
-	x.until("none", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "us-east-1 ❯") })
+	x.until("no transaction", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "us-east-1 ❯") })
+	x.keys("BEGIN; UPDATE aws.sqs.queues SET visibility_timeout = 79 WHERE queue_name = 'orders';\r")
+	x.shows("us-east-1* ❯")
+	x.keys("\x04")
+	x.shows("the transaction was still open")
+	x.ends(0)
 }

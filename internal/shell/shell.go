@@ -104,6 +104,7 @@ func (s *Shell) Run(ctx context.Context) error {
 		return errors.Join(s.script(ctx, s.o.In), s.out.closeFile())
 	}
 	defer s.out.closeFile()
+	defer s.farewell()
 	restore := keepTerminal(s.o.In)
 	defer restore()
 	s.open()
@@ -124,6 +125,13 @@ func (s *Shell) Run(ctx context.Context) error {
 		} else if err != nil {
 			s.show(err)
 		}
+	}
+}
+
+// farewell tells what is given up with the shell.
+func (s *Shell) farewell() {
+	if open, wants := s.session.InTransaction(); open && wants {
+		s.Notify("the transaction was still open: nothing of it was changed")
 	}
 }
 
