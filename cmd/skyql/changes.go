@@ -54,7 +54,7 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 			r.err = savePlan(a.planFile, set)
 		}
 	}
-	switch tty := terminal(s); {
+	switch tty := terminalDevice(s); {
 	case a.yes:
 		c.Approve = func(context.Context, *change.Set) (bool, error) { return true, nil }
 	case tty != "":
@@ -106,9 +106,9 @@ func (r *reporter) show(set *change.Set) {
 
 func (r *reporter) done(report *change.Report) { r.err = errors.Join(r.err, report.WriteText(r.s.err)) }
 
-// terminal is where a person can be asked: the terminal device, whatever the
+// terminalDevice is where a person can be asked: the terminal device, whatever the
 // standard streams are; "" where there is none.
-func terminal(s streams) string {
+func terminalDevice(s streams) string {
 	if f, ok := s.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
 		return ""
 	}

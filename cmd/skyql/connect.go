@@ -108,11 +108,25 @@ var sandboxKeys = &cloudcontrol.Credentials{AccessKey: "AKIAIOSFODNN7EXAMPLE", S
 
 // open starts a session, and the sandbox if one was asked for. close ends both.
 func (c *connection) open(ctx context.Context, s streams) (sess *session.Session, close func(), err error) {
-	settings, err := c.settings()
+	o, stop, err := c.options(s)
 	if err != nil {
 		return nil, nil, err
 	}
-	o := session.Options{
+	sess, err = session.New(ctx, o)
+	if err != nil {
+		stop()
+		return nil, nil, err
+	}
+	return sess, func() { sess.Close(); stop() }, nil
+}
+
+// options are what sessions start with. stop ends the sandbox, if there is one.
+func (c *connection) options(s streams) (o session.Options, stop func(), err error) {
+	settings, err := c.settings()
+	if err != nil {
+		return o, nil, err
+	}
+	o = session.Options{
 		Settings: settings,
 		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
 		Progress: c.progress,
@@ -128,27 +142,22 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
 	if c.sandbox && c.endpoint != "" {
-		return nil, nil, sqlerr.New(sqlerr.InvalidParameter, "--sandbox and --endpoint-url exclude each other")
+		return o, nil, sqlerr.New(sqlerr.InvalidParameter, "--sandbox and --endpoint-url exclude each other")
 	}
 	if o.Catalog, err = openCatalog(); err != nil {
-		return nil, nil, err
+		return o, nil, err
 	}
-	stop := func() {}
+	stop = func() {}
 	if c.sandbox {
 		box := sandbox.NewServer(sandbox.Options{Catalog: o.Catalog, State: sandbox.OpenState(sandboxState(), demoWorld)})
 		stop = box.Close
 		if err := box.Load(); err != nil {
 			stop()
-			return nil, nil, badState(err, "skyql sandbox reset")
+			return o, nil, badState(err, "skyql sandbox reset")
 		}
 		o.Cloud = cloudcontrol.Options{Endpoint: box.URL, Static: sandboxKeys, Region: sandboxRegion(), RoleName: firstOf(c.role, "sandbox")}
 	}
-	sess, err = session.New(ctx, o)
-	if err != nil {
-		stop()
-		return nil, nil, err
-	}
-	return sess, func() { sess.Close(); stop() }, nil
+	return o, stop, nil
 }
 
 func writeNotice(s streams, text string) {

@@ -72,6 +72,7 @@ type Fetcher struct {
 	log    *slog.Logger
 	limits *limits
 	cache  *store
+	tell   func(Call) // nil: nobody
 }
 
 // Options are what a Fetcher is made with.
@@ -81,6 +82,18 @@ type Options struct {
 	Parallel int          // calls in flight; 0: 64
 	Logger   *slog.Logger // nil: nothing
 }
+
+// A Call is one call that was answered, or failed.
+type Call struct {
+	Operation, Account, Region string
+	Try                        int // counted from 1
+	Throttled                  bool
+	Err                        error
+}
+
+// Observe has f told of every call, from several goroutines. It is for before
+// the first Run.
+func (f *Fetcher) Observe(tell func(Call)) { f.tell = tell }
 
 // New makes a Fetcher.
 func New(o Options) *Fetcher {
@@ -369,6 +382,9 @@ func (r *run) counted(ctx context.Context, t *catalog.Table, at place, op string
 			s.Throttled++
 		}
 	})
+	if r.f.tell != nil {
+		r.f.tell(Call{op, at.account, at.region, try, retry == cloudcontrol.Throttled, err})
+	}
 	r.f.log.DebugContext(ctx, "call", "op", op, "type", t.Type, "account", at.account, "region", at.region, "try", try, "took", took, "error", err)
 }
 

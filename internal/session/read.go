@@ -20,10 +20,8 @@ func (s *Session) read(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(strings.ToLower(st.Text), "tag(") {
-		if err := s.db.Helpers(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.helpers(ctx, st); err != nil {
+		return nil, err
 	}
 	c := s.db.Begin()
 	text, err := s.fill(ctx, c, p)
@@ -48,6 +46,9 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	tree, err := s.db.Parse(ctx, st.Reading)
 	if err != nil {
 		return nil, parseFailed(err, st)
+	}
+	if err := s.permit(tree, st); err != nil {
+		return nil, err
 	}
 	q, err := syntax.Decode(tree)
 	if err != nil {
@@ -164,7 +165,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 			return plan.Macro{Params: m.Params, Body: m.Body}, err == nil && m.Body != ""
 		},
 		Parse: parse,
-		Param: func(name string) (string, bool) { v, ok := s.options.Params[name]; return v, ok },
+		Param: s.param,
 		Text:  text,
 		Header: func(e *syntax.Expr) (string, error) {
 			text, err := text(e.AsSelect())
@@ -220,18 +221,9 @@ func (s *Session) localTable(cat, schema, name string) (plan.Local, bool) {
 // is said before any call.
 func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (syntax.Rewritten, error) {
 	text := p.Text(nil)
-	if p.Everything {
-		if err := s.declare(ctx, c); err != nil {
-			return text, err
-		}
-	}
-	loaders := map[*catalog.Table]*engine.Loader{}
-	for _, sc := range p.Scans {
-		l, err := c.Table(ctx, sc.Table, sc.Columns)
-		if err != nil {
-			return text, err
-		}
-		loaders[sc.Table] = l
+	loaders, err := s.empty(ctx, c, p)
+	if err != nil {
+		return text, err
 	}
 	if len(p.Scans) == 0 {
 		return text, nil
@@ -246,6 +238,24 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 	}
 	wide, err := s.widePaths(ctx, p)
 	return p.Text(wide), err
+}
+
+// empty puts the tables of a plan into a copy, with nothing in them.
+func (s *Session) empty(ctx context.Context, c *engine.Copy, p *plan.Plan) (map[*catalog.Table]*engine.Loader, error) {
+	if p.Everything {
+		if err := s.declare(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range p.Scans {
+		l, err := c.Table(ctx, sc.Table, sc.Columns)
+		if err != nil {
+			return nil, err
+		}
+		loaders[sc.Table] = l
+	}
+	return loaders, nil
 }
 
 // dynamic reports whether a statement's columns depend on rows: a PIVOT that

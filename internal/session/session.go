@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"strings"
 	"time"
 
@@ -46,6 +45,9 @@ type Options struct {
 	Changes Changes
 	// Link is shared by sessions of one process; nil: one of the session's own.
 	Link *Link
+	// Confine is for a session that runs statements of others: it reads, and
+	// reaches nothing but AWS and its own memory. nil: it may do everything.
+	Confine *engine.Confinement
 }
 
 // A Link is one set of credentials, what is known of the limits of each
@@ -71,6 +73,10 @@ func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, lo
 		}})}, nil
 }
 
+// Observe has f told of every call, from several goroutines. It is for before
+// the first session.
+func (l *Link) Observe(f func(fetch.Call)) { l.fetcher.Observe(f) }
+
 // A Session runs statements, one after the other. It is not safe for
 // concurrent use.
 type Session struct {
@@ -95,6 +101,8 @@ type Session struct {
 	narrow     plan.Narrow
 	explaining bool
 	probe      *plan.Probe // of tests
+	// values are those of $1, $2 … of the statement that runs.
+	values []any
 }
 
 // New opens a session. It makes no call to AWS.
@@ -110,7 +118,7 @@ func New(ctx context.Context, o Options) (*Session, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.link = o.Link
-	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir})
+	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir, Confine: o.Confine})
 	if err != nil {
 		return nil, err
 	}
@@ -151,13 +159,7 @@ func (s *Session) Run(ctx context.Context, script string, out func(context.Conte
 }
 
 func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(context.Context, Result) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil { // a broken promise of ours, see STYLE of errors: shown, not thrown
-			s.log.Error("panic", "value", p, "stack", string(debug.Stack()))
-			err = sqlerr.New(sqlerr.Internal, "internal error: %v", p).
-				WithDetail("this is a fault of skyql, not of the statement; please report it with the statement")
-		}
-	}()
+	defer s.recovered(&err)
 	if err := ctx.Err(); err != nil {
 		return s.canceled(ctx)
 	}
@@ -193,6 +195,9 @@ func (s *Session) notify(format string, args ...any) {
 
 // run takes a statement to its rows.
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	if err := s.permit(nil, st); err != nil {
+		return nil, err
+	}
 	switch st.Verb {
 	case syntax.Read:
 		if strings.Contains(strings.ToLower(st.Text), "skyql.") {

@@ -302,6 +302,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		toks = toks[1:]
 	}
 	if !toks[0].IsName() {
+		if err := s.permitSetting(st, toks[0].Text); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil) // DuckDB's parser says what is missing
 	}
 	name := strings.ToLower(toks[0].Text)
@@ -311,6 +314,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	own := settingOf(name)
 	if own == nil {
+		if err := s.permitSetting(st, name); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil)
 	}
 	var values []string
@@ -335,6 +341,10 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	return nil
 }
+
+// Setting gives a setting as SHOW prints it; ok is false if there is none of
+// that name.
+func (s *Session) Setting(name string) (value string, ok bool) { return s.value(name) }
 
 // value gives a setting as SHOW prints it.
 func (s *Session) value(name string) (string, bool) {

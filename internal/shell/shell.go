@@ -23,6 +23,7 @@ import (
 	"github.com/skyql/skyql/internal/render"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // Options are what a shell starts with.
@@ -286,7 +287,9 @@ func (s *Shell) result(ctx context.Context, r session.Result) error {
 	made := calls - s.counted
 	s.counted = calls
 	if r.Rows == nil {
-		s.done(made, r.Took)
+		if r.Statement.Verb != syntax.Write { // what became of a change was told
+			s.done(made, r.Took)
+		}
 		return nil
 	}
 	start := time.Now()
