@@ -18,6 +18,7 @@ import (
 
 	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // An agreement is the flags that say what may become of a plan.
@@ -46,7 +47,7 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 	a.plan = a.plan || a.planFile != ""
 	r := &reporter{s: s, format: a.planFormat}
 	a.told = r
-	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt()}
+	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
 	if a.planFile != "" {
 		c.Show = func(set *change.Set) {
 			r.show(set)
@@ -61,6 +62,19 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 		c.Approve = func(ctx context.Context, _ *change.Set) (bool, error) { return ask(ctx, tty, s) }
 	}
 	return c
+}
+
+// outcome is what a script that ran to its end came to.
+func (a *agreement) outcome(sess *session.Session) error {
+	switch open, wants := sess.InTransaction(); {
+	case open && wants:
+		return sqlerr.New("25P02", "the transaction is still open: nothing of it was changed").WithHint("COMMIT")
+	case sess.Missing() > 0:
+		return errMissing
+	case a.plan && sess.Planned() > 0:
+		return errChanges
+	}
+	return a.told.err
 }
 
 func savePlan(path string, set *change.Set) error {
@@ -132,6 +146,9 @@ func ask(ctx context.Context, device string, s streams) (bool, error) {
 var errChanges = errors.New("there are changes")
 
 var interrupts = sync.OnceValue(func() chan struct{} { return make(chan struct{}) })
+
+// signals are the interrupts that main counts.
+var signals = sync.OnceValue(func() chan os.Signal { return make(chan os.Signal, 3) })
 
 // secondInterrupt is closed when the program is interrupted for the second time.
 func secondInterrupt() <-chan struct{} { return interrupts() }

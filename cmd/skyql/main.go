@@ -30,17 +30,16 @@ func main() {
 // the wait for changes that are under way, the third one the program.
 func interruptible() (context.Context, func()) {
 	ctx, cancel := context.WithCancel(context.Background())
-	signals := make(chan os.Signal, 3)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	signal.Notify(signals(), os.Interrupt, syscall.SIGTERM)
 	go func() {
-		<-signals
+		<-signals()
 		cancel()
-		<-signals
+		<-signals()
 		close(interrupts())
-		<-signals
+		<-signals()
 		os.Exit(exitInterrupted)
 	}()
-	return ctx, func() { signal.Stop(signals); cancel() }
+	return ctx, func() { signal.Stop(signals()); cancel() }
 }
 
 // streams are a program's own.

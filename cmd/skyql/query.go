@@ -113,17 +113,10 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil // whoever read had enough
 	}
-	switch open, wants := sess.InTransaction(); {
-	case err != nil:
+	if err != nil {
 		return err
-	case open && wants:
-		return sqlerr.New("25P02", "the transaction is still open: nothing of it was changed").WithHint("COMMIT")
-	case sess.Missing() > 0:
-		return errMissing
-	case q.plan && sess.Planned() > 0:
-		return errChanges
 	}
-	return q.told.err
+	return q.outcome(sess)
 }
 
 // text is the script to run.

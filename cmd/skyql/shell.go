@@ -7,7 +7,6 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
-	"syscall"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
@@ -21,6 +20,7 @@ import (
 // A prompt is the flags of skyql shell, and of skyql alone.
 type prompt struct {
 	connection
+	agreement
 	quiet bool
 }
 
@@ -42,7 +42,8 @@ func newShell(s streams) *cobra.Command {
 
 func (p *prompt) flags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	p.register(f)
+	p.connection.register(f)
+	p.agreement.register(f)
 	f.Lookup("cache").Usage = "how old what was read before may be, such as 60s (default " + shellCache + ")"
 	f.StringVar(&p.format, "format", "", "output mode to begin with (default duckbox on a terminal, else table)")
 	f.BoolVarP(&p.quiet, "quiet", "q", false, "no greeting, no progress, no counts")
@@ -61,62 +62,68 @@ func (p *prompt) alone(cmd *cobra.Command, s streams) error {
 	if strings.TrimSpace(string(text)) == "" {
 		return cmd.Help()
 	}
-	q := &query{connection: p.connection, quiet: p.quiet, showProgress: "auto"}
+	q := &query{connection: p.connection, agreement: p.agreement, quiet: p.quiet, showProgress: "auto"}
 	return q.run(cmd.Context(), []string{string(text)}, s)
 }
 
 func (p *prompt) run(ctx context.Context, s streams) error {
-	p.params = map[string]string{}
-	p.fresh = shellCache
+	if p.format != "" && !slices.Contains(shell.Modes, p.format) {
+		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", p.format).WithHint("--format %s", strings.Join(shell.Modes, "|"))
+	}
+	p.params, p.fresh = map[string]string{}, shellCache
 	bar := newProgress("auto", p.quiet, s.err)
 	if bar != nil {
 		p.progress = bar.note
 	}
 	var sh *shell.Shell
 	p.notify = func(text string) { sh.Notify(text) }
-	signal.Reset(os.Interrupt, syscall.SIGTERM) // they are the shell's from here on
-	p.changes = p.terms(s, &sh, p.sandbox)
+	p.changes = p.asked(&sh, bar, s, p.sandbox)
 	sess, stop, err := p.open(ctx, s)
 	if err != nil {
 		return err
 	}
 	defer func() { stop() }()
-	if p.format != "" && !slices.Contains(shell.Modes, p.format) {
-		return sqlerr.New(sqlerr.InvalidParameter, "no format %q", p.format).WithHint("--format %s", strings.Join(shell.Modes, "|"))
+	if onTerminal(s.in) { // an interrupt is the statement's, however many come
+		signal.Stop(signals())
 	}
-	current := sess
 	dumb := env("TERM") == "dumb" || !onTerminal(s.out) || !onTerminal(s.err)
 	sh = shell.New(shell.Options{
 		Session: sess, Sandbox: p.sandbox, Params: p.params, In: s.in, Out: s.out, Err: s.err, Format: p.format, Quiet: p.quiet,
-		InTransaction: func() bool { open, _ := current.InTransaction(); return open },
-		Clear:         bar.clear, StateDir: stateDir(), Plain: dumb, Color: !dumb && env("NO_COLOR") == "",
+		Clear: bar.clear, StateDir: stateDir(), Plain: dumb, Color: !dumb && env("NO_COLOR") == "",
 		OpenSandbox: func(ctx context.Context) (*session.Session, error) {
 			in := p.connection
 			in.sandbox, in.endpoint = true, ""
-			in.changes = p.terms(s, &sh, true)
+			in.changes = p.asked(&sh, bar, s, true)
 			sess, stopSandbox, err := in.open(ctx, s)
 			if err == nil {
 				before := stop
 				stop = func() { stopSandbox(); before() }
-				current = sess
 			}
 			return sess, err
 		},
 	})
-	return sh.Run(ctx)
+	if err := sh.Run(ctx); err != nil || onTerminal(s.in) {
+		return err
+	}
+	return p.outcome(sess)
 }
 
-// terms are what the shell lets become of a plan: it is shown, and a person is
-// asked.
-func (p *prompt) terms(s streams, sh **shell.Shell, sandbox bool) session.Changes {
-	c := (&agreement{yes: true}).terms(s, sandbox)
-	c.Asked, c.Show, c.Leave = true, nil, nil
-	c.Approve = func(_ context.Context, set *change.Set) (bool, error) {
-		var b strings.Builder
-		if err := set.WriteText(&b); err != nil {
-			return false, err
-		}
-		return (*sh).Confirm(b.String())
+// asked are the terms on which a shell changes things: its plans are agreed to
+// where they are shown.
+func (p *prompt) asked(sh **shell.Shell, bar *progress, s streams, sandbox bool) session.Changes {
+	c := p.terms(s, sandbox)
+	show := c.Show
+	c.Show = func(set *change.Set) {
+		bar.clear()
+		show(set)
+	}
+	if !onTerminal(s.in) {
+		return c
+	}
+	c.Leave = func() <-chan struct{} { return (*sh).Leave() }
+	if !p.yes {
+		c.Asked = true
+		c.Approve = func(context.Context, *change.Set) (bool, error) { return (*sh).Confirm("") }
 	}
 	return c
 }

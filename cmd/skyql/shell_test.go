@@ -361,3 +361,43 @@ func TestShellPaste(t *testing.T) {
 	x.shows("│       1 │", "│       2 │")
 	x.ready()
 }
+
+// A plan is agreed to where it is shown, by yes alone; the prompt shows an open
+// transaction.
+func TestShellPlan(t *testing.T) {
+	t.Parallel()
+	box := sandbox.New(sandbox.Options{})
+	x := open(t, 100, 30, at(t, box, t.TempDir()), "skyql", "--quiet")
+	x.ready()
+	statement := "UPDATE aws.sqs.queues SET visibility_timeout = 77 WHERE queue_name = 'orders';\r"
+	x.keys(statement)
+	x.masked("plan", `Only "yes" does:`)
+	x.keys("no\r")
+	x.shows("error:")
+	x.ready()
+	x.keys("\x0c" + statement)
+	x.shows(`Only "yes" does:`)
+	x.keys("\x03")
+	x.ready()
+	if n := box.Calls()["UpdateResource"]; n != 0 {
+		t.Errorf("%d updates without a yes", n)
+	}
+	x.keys("\x0c" + statement)
+	x.shows(`Only "yes" does:`)
+	x.keys("yes\r")
+	x.masked("applied", "1 done")
+	if n := box.Calls()["UpdateResource"]; n != 1 {
+		t.Errorf("%d updates", n)
+	}
+	x.keys("\x0cBEGIN;\r")
+	x.until("an open transaction", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "us-east-1* ❯") })
+	x.keys("UPDATE aws.sqs.queues SET visibility_timeout = 78 WHERE queue_name = 'orders';\r")
+	x.shows("planned")
+	x.keys("ROLLBACK;\r")
+	x.until("no transaction", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "us-east-1 ❯") })
+	x.keys("BEGIN; UPDATE aws.sqs.queues SET visibility_timeout = 79 WHERE queue_name = 'orders';\r")
+	x.shows("us-east-1* ❯")
+	x.keys("\x04")
+	x.shows("the transaction was still open")
+	x.ends(0)
+}

@@ -38,8 +38,16 @@ type Changes struct {
 	// NoWait doesn't wait for the end of requests; Timeout bounds each change.
 	NoWait  bool
 	Timeout time.Duration
-	// Leave, once closed, ends the wait for what is in flight.
-	Leave <-chan struct{}
+	// Leave gives what, once closed, ends the wait for what is in flight. It is
+	// asked for with each set of changes; nil: nothing ends it.
+	Leave func() <-chan struct{}
+}
+
+func (c Changes) leave() <-chan struct{} {
+	if c.Leave == nil {
+		return nil
+	}
+	return c.Leave()
 }
 
 // Planned is how many changes the plans of this session had.
@@ -168,7 +176,7 @@ func (s *Session) applier(ctx context.Context, j *change.Journal) (*change.Appli
 	}
 	o := s.options.Changes
 	return &change.Applier{Clouds: s.clouds(link), Journal: j, Parallel: s.settings.parallel(), Asked: o.Asked, NoWait: o.NoWait, Timeout: o.Timeout,
-		StopOnError: s.settings.OnChangeError == "stop", Leave: o.Leave, Admit: link.fetcher.Admit, Progress: o.Progress, Logger: s.log}, nil
+		StopOnError: s.settings.OnChangeError == "stop", Leave: o.leave(), Admit: link.fetcher.Admit, Progress: o.Progress, Logger: s.log}, nil
 }
 
 // returnings are the rows as AWS has them now, or had them before they went.

@@ -166,7 +166,7 @@ func (s *Shell) prompt() string {
 	if s.o.Plain {
 		mark = " > "
 	}
-	if s.o.InTransaction != nil && s.o.InTransaction() {
+	if open, _ := s.session.InTransaction(); open {
 		mark = s.out.paint("33", "*") + mark
 	}
 	return strings.Join(parts, " ") + mark
@@ -175,12 +175,14 @@ func (s *Shell) prompt() string {
 // question is what Confirm asks.
 const question = `Apply these changes? Only "yes" does: `
 
-// Confirm shows a plan and asks whether it is to be applied. Anything but yes,
+// Confirm shows a plan, unless it has been shown, and asks whether it is to be applied. Anything but yes,
 // Ctrl-C and the end of the input among it, says no. Where nobody types, the
 // answer is an error before any change.
 func (s *Shell) Confirm(plan string) (bool, error) {
 	s.clear()
-	fmt.Fprint(s.o.Out, strings.TrimRight(plan, "\n"), "\n")
+	if plan != "" {
+		fmt.Fprint(s.o.Out, strings.TrimRight(plan, "\n"), "\n")
+	}
 	if !s.out.interactive {
 		return false, sqlerr.New(sqlerr.InvalidParameter, "nobody is there to agree to the changes").WithHint("--yes")
 	}

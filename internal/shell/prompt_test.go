@@ -5,20 +5,20 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/session"
 )
 
 // The prompt says where a statement would run, and whether changes are pending.
 func TestPrompt(t *testing.T) {
 	t.Parallel()
-	sess, err := session.New(t.Context(), session.Options{Cloud: cloudcontrol.Options{Endpoint: "http://127.0.0.1:1", Region: "eu-west-1", Static: &cloudcontrol.Credentials{AccessKey: "a", SecretKey: "b"}}})
+	o := session.Options{}
+	o.Cloud.Endpoint, o.Cloud.Region = "http://127.0.0.1:1", "eu-west-1"
+	sess, err := session.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { sess.Close() })
-	pending := false
-	s := New(Options{Session: sess, In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &bytes.Buffer{}, InTransaction: func() bool { return pending }})
+	s := New(Options{Session: sess, In: strings.NewReader(""), Out: &bytes.Buffer{}, Err: &bytes.Buffer{}})
 	if s.link, err = sess.Link(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -44,7 +44,7 @@ func TestPrompt(t *testing.T) {
 	check("111122223333 3 regions ❯ ")
 	run("SET regions = 'all'; USE aws.kms")
 	check("111122223333 all regions kms ❯ ")
-	pending = true
+	run("BEGIN")
 	check("111122223333 all regions kms* ❯ ")
 	run("SET accounts = 'org'; USE aws")
 	check("111122223333 accounts org all regions* ❯ ")
@@ -52,7 +52,8 @@ func TestPrompt(t *testing.T) {
 	check("sandbox accounts org all regions* > ")
 	s.out.color = true
 	check("\x1b[35msandbox\x1b[0m accounts org all regions\x1b[33m*\x1b[0m > ")
-	s.o.Sandbox, pending = false, false
+	s.o.Sandbox = false
+	run("ROLLBACK")
 	check("\x1b[36m111122223333\x1b[0m accounts org all regions > ")
 }
 

@@ -15,6 +15,7 @@ import (
 	"os"
 	"os/signal"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -22,6 +23,7 @@ import (
 	"github.com/skyql/skyql/internal/render"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // Options are what a shell starts with.
@@ -35,10 +37,7 @@ type Options struct {
 	OpenSandbox func(context.Context) (*session.Session, error)
 	// Params are what $name stands for: the map that the session was given, so
 	// that \set can add to it.
-	Params map[string]string
-	// InTransaction reports whether changes are pending; nil: never.
-	InTransaction func() bool
-
+	Params   map[string]string
 	In       io.Reader
 	Out, Err io.Writer
 	// Format is the output mode to begin with; empty: duckbox on a terminal,
@@ -75,7 +74,9 @@ type Shell struct {
 	// While a question is asked in the middle of a statement, Ctrl-C answers it.
 	asking  atomic.Bool
 	answers chan os.Signal
-	names   *names
+	// leave is closed by the second Ctrl-C of the statement that runs.
+	leave atomic.Pointer[chan struct{}]
+	names *names
 }
 
 // errQuit ends the shell; so does the end of the input.
@@ -104,6 +105,7 @@ func (s *Shell) Run(ctx context.Context) error {
 		return errors.Join(s.script(ctx, s.o.In), s.out.closeFile())
 	}
 	defer s.out.closeFile()
+	defer s.farewell()
 	restore := keepTerminal(s.o.In)
 	defer restore()
 	s.open()
@@ -124,6 +126,13 @@ func (s *Shell) Run(ctx context.Context) error {
 		} else if err != nil {
 			s.show(err)
 		}
+	}
+}
+
+// farewell tells what is given up with the shell.
+func (s *Shell) farewell() {
+	if open, wants := s.session.InTransaction(); open && wants {
+		s.Notify("the transaction was still open: nothing of it was changed")
 	}
 }
 
@@ -229,10 +238,21 @@ func (s *Shell) run(ctx context.Context, sql string) error {
 	return err
 }
 
+// Leave gives what ends the wait for changes that are under way: the second
+// Ctrl-C of a statement.
+func (s *Shell) Leave() <-chan struct{} {
+	if c := s.leave.Load(); c != nil {
+		return *c
+	}
+	return nil
+}
+
 // interruptible gives a context that Ctrl-C cancels.
 func (s *Shell) interruptible(ctx context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	done := make(chan struct{})
+	done, leave := make(chan struct{}), make(chan struct{})
+	s.leave.Store(&leave)
+	var second sync.Once
 	go func() {
 		for {
 			select {
@@ -243,6 +263,9 @@ func (s *Shell) interruptible(ctx context.Context) (context.Context, func()) {
 				if s.asking.Load() {
 					s.answers <- sig
 					continue
+				}
+				if ctx.Err() != nil {
+					second.Do(func() { close(leave) })
 				}
 				cancel(fmt.Errorf("%s", sig))
 				if sig != os.Interrupt {
@@ -264,7 +287,9 @@ func (s *Shell) result(ctx context.Context, r session.Result) error {
 	made := calls - s.counted
 	s.counted = calls
 	if r.Rows == nil {
-		s.done(made, r.Took)
+		if r.Statement.Verb != syntax.Write { // what became of a change was told
+			s.done(made, r.Took)
+		}
 		return nil
 	}
 	start := time.Now()

@@ -80,7 +80,7 @@ func (c *completion) showWords(prefix string) []candidate {
 		}
 		return c.services("aws.", "", "")
 	case len(c.before) == 1:
-		out := c.keywords(prefix, strings.Fields("PROVIDERS SERVICES TABLES METHODS"))
+		out := c.keywords(prefix, strings.Fields("PROVIDERS SERVICES TABLES METHODS PLAN"))
 		for _, n := range session.SettingNames() {
 			out = append(out, candidate{text: n, tag: "settings"})
 		}

@@ -18,9 +18,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// A terminal is a program in a pseudo-terminal, and the screen that a person
+// A tty is a program in a pseudo-terminal, and the screen that a person
 // would see.
-type terminal struct {
+type tty struct {
 	t   *testing.T
 	pty *os.File
 	cmd *exec.Cmd
@@ -37,7 +37,7 @@ const patience = 60 * time.Second
 
 // open starts a command of this test binary on a terminal. The environment is
 // the variables given and no others.
-func open(t *testing.T, cols, rows int, env []string, command string, args ...string) *terminal {
+func open(t *testing.T, cols, rows int, env []string, command string, args ...string) *tty {
 	t.Helper()
 	self, err := os.Executable()
 	if err != nil {
@@ -47,7 +47,7 @@ func open(t *testing.T, cols, rows int, env []string, command string, args ...st
 	if err := os.Symlink(self, bin); err != nil {
 		t.Fatal(err)
 	}
-	x := &terminal{t: t, screen: vt.NewEmulator(cols, rows), changed: make(chan struct{}), cmd: exec.Command(bin, args...)}
+	x := &tty{t: t, screen: vt.NewEmulator(cols, rows), changed: make(chan struct{}), cmd: exec.Command(bin, args...)}
 	x.cmd.Env = append([]string{"TERM=xterm-256color", "INPUTRC=" + os.DevNull, "PATH=" + os.Getenv("PATH"), "LANG=C.UTF-8"}, env...)
 	if x.pty, err = pty.StartWithSize(x.cmd, &pty.Winsize{Cols: uint16(cols), Rows: uint16(rows)}); err != nil {
 		t.Fatal(err)
@@ -63,7 +63,7 @@ func open(t *testing.T, cols, rows int, env []string, command string, args ...st
 	return x
 }
 
-func (x *terminal) read() {
+func (x *tty) read() {
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := x.pty.Read(buf)
@@ -81,14 +81,14 @@ func (x *terminal) read() {
 }
 
 // keys types. "\r" is Enter, "\t" Tab, "\x03" Ctrl-C.
-func (x *terminal) keys(text string) {
+func (x *tty) keys(text string) {
 	x.t.Helper()
 	if _, err := io.WriteString(x.pty, text); err != nil {
 		x.t.Fatalf("type %q: %v", text, err)
 	}
 }
 
-func (x *terminal) resize(cols, rows int) {
+func (x *tty) resize(cols, rows int) {
 	x.t.Helper()
 	x.mu.Lock()
 	x.screen.Resize(cols, rows)
@@ -99,7 +99,7 @@ func (x *terminal) resize(cols, rows int) {
 }
 
 // text is the screen, without blanks at the ends of lines and below.
-func (x *terminal) text() string {
+func (x *tty) text() string {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	var out []string
@@ -110,7 +110,7 @@ func (x *terminal) text() string {
 }
 
 // until waits for the screen to be so.
-func (x *terminal) until(what string, ok func(screen string) bool) string {
+func (x *tty) until(what string, ok func(screen string) bool) string {
 	x.t.Helper()
 	late := time.After(patience)
 	for {
@@ -130,7 +130,7 @@ func (x *terminal) until(what string, ok func(screen string) bool) string {
 }
 
 // shows waits for texts.
-func (x *terminal) shows(texts ...string) string {
+func (x *tty) shows(texts ...string) string {
 	x.t.Helper()
 	return x.until(strings.Join(texts, " and "), func(screen string) bool {
 		for _, t := range texts {
@@ -144,13 +144,13 @@ func (x *terminal) shows(texts ...string) string {
 
 // ready waits for the prompt: what is typed earlier is echoed by the terminal,
 // as for everybody who types ahead.
-func (x *terminal) ready() {
+func (x *tty) ready() {
 	x.t.Helper()
 	x.until("a prompt", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "❯") })
 }
 
 // ends waits for the program's end and compares its exit status.
-func (x *terminal) ends(status int) {
+func (x *tty) ends(status int) {
 	x.t.Helper()
 	x.until("the end", func(string) bool { x.mu.Lock(); defer x.mu.Unlock(); return x.gone })
 	x.cmd.Wait()
@@ -166,18 +166,18 @@ var (
 
 // golden waits for the screen to be as it was recorded. Times and calls are put aside.
 // With -update the screen is recorded, once it shows a text and has settled.
-func (x *terminal) golden(name, shows string) {
+func (x *tty) golden(name, shows string) {
 	x.t.Helper()
 	x.recorded(name, shows, func(s string) string { return varies.ReplaceAllString(s, "N${1}${2}${3}") })
 }
 
 // masked is golden without regard to numbers.
-func (x *terminal) masked(name, shows string) {
+func (x *tty) masked(name, shows string) {
 	x.t.Helper()
 	x.recorded(name, shows, func(s string) string { return digits.ReplaceAllString(s, "N") })
 }
 
-func (x *terminal) recorded(name, shows string, tidy func(string) string) {
+func (x *tty) recorded(name, shows string, tidy func(string) string) {
 	x.t.Helper()
 	path := filepath.Join("testdata", "screens", name+".golden")
 	if *update {
@@ -206,7 +206,7 @@ func (x *terminal) recorded(name, shows string, tidy func(string) string) {
 	}
 }
 
-func (x *terminal) record(path, shows string, tidy func(string) string) {
+func (x *tty) record(path, shows string, tidy func(string) string) {
 	x.t.Helper()
 	x.shows(shows)
 	for settled := false; !settled; {
