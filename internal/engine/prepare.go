@@ -128,7 +128,7 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 			continue
 		}
 		if n > MaxParams {
-			return nil, sqlerr.New("54023", "there is no parameter %s: a statement has at most %d", t.Text, MaxParams).At(text, t.Pos)
+			continue // DuckDB says that it has no value
 		}
 		most = max(most, n)
 		seen[n] = true

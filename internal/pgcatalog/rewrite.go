@@ -1,8 +1,10 @@
 package pgcatalog
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -169,7 +171,21 @@ func rewrite(st syntax.Statement) syntax.Rewritten {
 			}
 		}
 	}
-	return syntax.Rewrite(st.Text, edits)
+	return syntax.Rewrite(st.Text, apart(edits))
+}
+
+// apart leaves out edits that touch what another one replaces: that is no SQL,
+// and the engine says so.
+func apart(edits []syntax.Edit) (out []syntax.Edit) {
+	slices.SortStableFunc(edits, func(a, b syntax.Edit) int { return cmp.Or(a.Pos-b.Pos, a.End-b.End) })
+	end := 0
+	for _, e := range edits {
+		if e.Pos >= end {
+			out = append(out, e)
+			end = e.End
+		}
+	}
+	return out
 }
 
 // series reports whether the bracket at token i closes a function in FROM whose

@@ -69,7 +69,7 @@ func (c *conn) beginCopy(ctx context.Context, p *portal) error {
 
 // copied gives the query that a COPY copies; of a table, one that reads it.
 func copied(st syntax.Statement, to int) (syntax.Statement, error) {
-	if st.Tokens[1].IsOp("(") {
+	if st.Tokens[1].IsOp("(") && to > 2 {
 		first, last := st.Tokens[1].End, st.Tokens[to-1].Pos
 		all := syntax.Split(st.Text[first:last])
 		if len(all) != 1 || all[0].Verb != syntax.Read {
@@ -79,7 +79,7 @@ func copied(st syntax.Statement, to int) (syntax.Statement, error) {
 		return all[0], nil
 	}
 	parts := syntax.NameAt(st.Text, st.Tokens[1].Pos)
-	if len(parts) == 0 {
+	if len(parts) == 0 || parts[len(parts)-1].End > st.Tokens[to].Pos {
 		return st, sqlerr.New(sqlerr.SyntaxError, "COPY needs a table or a query in parentheses").At(st.Text, st.Tokens[1].Pos)
 	}
 	end := parts[len(parts)-1].End

@@ -197,7 +197,7 @@ func (c *conn) prepare(ctx context.Context, p *portal) error {
 	st := p.st
 	name := nameOf(st.Tokens[1])
 	for i, t := range st.Tokens {
-		if !t.Is("AS") || i+1 >= len(st.Tokens)-1 {
+		if !t.Is("AS") || i < 2 || i+1 >= len(st.Tokens)-1 {
 			continue
 		}
 		if c.statements[name] != nil {

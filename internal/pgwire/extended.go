@@ -2,6 +2,9 @@ package pgwire
 
 import (
 	"context"
+	"errors"
+	"strconv"
+	"strings"
 
 	"github.com/jackc/pgx/v5/pgproto3"
 
@@ -51,6 +54,9 @@ func (c *conn) understand(ctx context.Context, text string, oids []uint32) (*sta
 	if c.block.failed && !endsBlock(s.st) {
 		return nil, sqlerr.New(failedTransaction, "current transaction is aborted, commands ignored until end of transaction block").WithHint("ROLLBACK")
 	}
+	if err := countParams(s.st); err != nil {
+		return nil, err
+	}
 	types := make([]string, len(oids))
 	for i, oid := range oids {
 		types[i] = paramNames[oid]
@@ -72,6 +78,20 @@ func (c *conn) understand(ctx context.Context, text string, oids []uint32) (*sta
 		s.oids = append(s.oids, paramOID(declared, t))
 	}
 	return s, nil
+}
+
+// countParams refuses more parameters than Bind can bring, before anybody works
+// on them.
+func countParams(st syntax.Statement) error {
+	for _, t := range st.Tokens {
+		if t.Kind != syntax.Param || !strings.HasPrefix(t.Text, "$") {
+			continue
+		}
+		if n, err := strconv.Atoi(t.Text[1:]); err == nil && n > engine.MaxParams || errors.Is(err, strconv.ErrRange) {
+			return sqlerr.New("54023", "there is no parameter %s: a statement has at most %d", t.Text, engine.MaxParams).At(st.Text, t.Pos)
+		}
+	}
+	return nil
 }
 
 // bind is the Bind message.

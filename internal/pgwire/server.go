@@ -8,12 +8,14 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/skyql/skyql/internal/pgcatalog"
 	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // Options are what a server runs with.
@@ -175,8 +177,9 @@ func (s *Server) serve(ctx context.Context, nc net.Conn) {
 	defer nc.Close()
 	c := newConn(s, nc)
 	defer func() {
-		if p := recover(); p != nil {
-			s.log.Error("panic", "value", p)
+		if p := recover(); p != nil { // this client is told, the others go on
+			s.log.Error("panic", "value", p, "stack", string(debug.Stack()))
+			c.farewell(fatal{sqlerr.New(sqlerr.Internal, "internal error: %v", p).WithDetail("this is a fault of skyql; please report it with the statement")})
 		}
 	}()
 	if err := c.serve(ctx); err != nil {

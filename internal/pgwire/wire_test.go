@@ -470,3 +470,32 @@ func FuzzConn(f *testing.F) {
 		}
 	})
 }
+
+// FuzzSQL sends any text as a query: whatever it is, the connection lives on.
+func FuzzSQL(f *testing.F) {
+	for _, sql := range []string{"SELECT 1", "COPY (SELECT 1) TO STDOUT WITH (FORMAT csv, FORCE_QUOTE (a), NULL AS 'x')", "COPY t (a, b) TO STDOUT CSV HEADER FORCE QUOTE *", "DECLARE a NO SCROLL CURSOR WITH HOLD FOR SELECT 1; FETCH FORWARD 1 FROM a; MOVE a; CLOSE a",
+		"PREPARE p (int, text) AS SELECT $1, $2; EXECUTE p(-1, NULL); DEALLOCATE PREPARE p", "SET LOCAL a.b TO x, 'y', -1; SHOW a.b; RESET ALL", "SET TIME ZONE UTC", "BEGIN; SAVEPOINT a; ROLLBACK TO SAVEPOINT a; RELEASE a; COMMIT", "SELECT pg_catalog.set_config('a', $1, true)",
+		"SELECT c.oid::pg_catalog.regclass::text, CAST('x' AS regtype), a = ANY (ARRAY[1]), '{a}'::text[], t.tableoid FROM pg_class c, generate_series(1, 2) s, string_to_array('a', ',') x WHERE n OPERATOR(pg_catalog.~) 'x' COLLATE pg_catalog.default",
+		"USE", "SHOW", "SAVEPOINT", "RELEASE SAVEPOINT", "ROLLBACK TO", "FETCH", "EXECUTE", "DISCARD", "DECLARE", "COPY", "SET SESSION", "SHOW TIME", "((", "SELECT 'x'::regclass::regclass", "EXPLAIN", "DESCRIBE"} {
+		f.Add(sql)
+	}
+	s := serve(f, func(o *Options) { o.Limits.StatementTimeout, o.Limits.Sessions = 2*time.Second, 1000 })
+	pool := sync.Pool{}
+	f.Fuzz(func(t *testing.T, sql string) {
+		if strings.ContainsRune(sql, 0) {
+			return // no message can hold it
+		}
+		c, _ := pool.Get().(*pgx.Conn)
+		if c == nil {
+			var err error
+			if c, err = pgx.Connect(context.Background(), s.url()); err != nil {
+				t.Skip(err)
+			}
+		}
+		c.PgConn().Exec(context.Background(), sql).ReadAll()
+		if _, err := c.PgConn().Exec(context.Background(), "ROLLBACK; DISCARD ALL").ReadAll(); err != nil {
+			t.Fatalf("%q: %v", sql, err)
+		}
+		pool.Put(c)
+	})
+}
