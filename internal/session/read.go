@@ -251,7 +251,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
-			if s.db.Collates(ctx, query) {
+			if s.collates(query) && s.db.Collates(ctx, query) {
 				return nil, false
 			}
 			cols, err := s.db.Describe(ctx, query, s.options.Params)
@@ -267,6 +267,12 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Explain: s.explaining,
 		Probe:   s.probe,
 	}
+}
+
+// collates reports whether a query may give text with a collation of its own,
+// as far as the session's statements tell: DuckDB is asked only then.
+func (s *Session) collates(query string) bool {
+	return s.collated || strings.Contains(strings.ToUpper(query), "COLLATE")
 }
 
 // maxKeys is how many values may become keys: a table of which more are wanted

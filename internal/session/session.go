@@ -90,6 +90,7 @@ type Session struct {
 	service  string // of USE
 	macros   map[string]bool
 	local    bool // DuckDB may hold tables of the user's
+	collated bool // and some of their columns may have a collation
 
 	link *Link
 	tx   *pending // of the open transaction; nil for none
@@ -217,6 +218,10 @@ func (s *Session) notify(format string, args ...any) {
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	if err := s.permit(nil, st); err != nil {
 		return nil, err
+	}
+	if st.Verb != syntax.Read {
+		up := strings.ToUpper(st.Text)
+		s.collated = s.collated || strings.Contains(up, "COLLAT") || st.Word == "ATTACH" || st.Word == "IMPORT" || st.Word == "EXECUTE"
 	}
 	switch st.Verb {
 	case syntax.Read:
