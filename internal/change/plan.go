@@ -387,13 +387,13 @@ func oneLine(v json.RawMessage) string {
 	x, err := parse(v)
 	s, ok := x.(string)
 	if err != nil || !ok {
-		return string(v)
+		return printable(string(v))
 	}
 	plain := strings.ReplaceAll(s, "\n", "⏎")
 	if s == "" || strings.TrimSpace(s) != s || isNumber(s) || s == "true" || s == "false" || s == "null" || s == "(absent)" || strings.ContainsAny(s[:1], `"[{`) {
-		return string(v)
+		return printable(string(v))
 	}
-	return plain
+	return printable(plain)
 }
 
 // planJSON is the form for programs. Secrets are masked.
