@@ -124,14 +124,13 @@ func (e *DB) stable(ctx context.Context, functions []string, kinds map[string]bo
 }
 
 // Collates reports whether a query may give text that compares by a collation:
-// if COLLATE stands in it, or in any table, view or macro of the user's.
-// DuckDB doesn't tell a column's collation.
+// if COLLATE stands in it, or in any table or view of the user's. DuckDB
+// doesn't tell a column's collation.
 func (e *DB) Collates(ctx context.Context, query string) bool {
 	if strings.Contains(strings.ToUpper(query), "COLLATE") {
 		return true
 	}
-	got, err := e.Strings(ctx, `SELECT 1::VARCHAR FROM (SELECT sql FROM duckdb_tables() WHERE NOT internal AND database_name <> 'aws' UNION ALL SELECT sql FROM duckdb_views() WHERE NOT internal
-		UNION ALL SELECT macro_definition FROM duckdb_functions() WHERE NOT internal) WHERE upper(sql) LIKE '%COLLATE%' LIMIT 1`)
+	got, err := e.Strings(ctx, `SELECT 1::VARCHAR FROM (SELECT sql FROM duckdb_tables() WHERE NOT internal AND database_name <> 'aws' UNION ALL SELECT sql FROM duckdb_views() WHERE NOT internal) WHERE upper(sql) LIKE '%COLLATE%' LIMIT 1`)
 	return err != nil || len(got) > 0
 }
 

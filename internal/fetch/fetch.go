@@ -224,6 +224,9 @@ func (f *Fetcher) Run(ctx context.Context, q Request) (Report, error) {
 	if q.MaxAge > 0 {
 		r.store = f.cache
 	}
+	if err := r.locate(ctx); err != nil {
+		return Report{}, err
+	}
 	if err := r.affordable(); err != nil {
 		return Report{}, err
 	}
@@ -237,6 +240,35 @@ func (f *Fetcher) Run(ctx context.Context, q Request) (Report, error) {
 		err = context.Cause(ctx)
 	}
 	return r.report(), err
+}
+
+// locate finds the places of all boxes. A filter over nothing but account and
+// region holds for all of a place or for nothing in it.
+func (r *run) locate(ctx context.Context) error {
+	r.where = map[*plan.Scan][][]place{}
+	for _, s := range r.Scans {
+		for _, b := range s.Boxes {
+			places := r.places(s.Table, b)
+			for _, f := range b.Filters {
+				if r.Sieve == nil || len(places) == 0 || f.Columns[len(f.Columns)-1] >= identifierColumn {
+					continue
+				}
+				var rows []Row
+				for _, at := range places {
+					rows = append(rows, Row{Account: at.account, Region: at.region})
+				}
+				pass, sure, err := r.Sieve.Pass(ctx, s.Table, rows, f)
+				if err != nil {
+					return err
+				}
+				if sure {
+					places = keep(places, pass)
+				}
+			}
+			r.where[s] = append(r.where[s], places)
+		}
+	}
+	return nil
 }
 
 // share marks the types whose lists are used more than once in this run: the
@@ -279,8 +311,8 @@ func (r *run) affordable() error {
 	n := 0
 	for _, s := range r.Scans {
 		sc := r.scanning(s)
-		for _, b := range s.Boxes {
-			places := r.places(s.Table, b)
+		for i, b := range s.Boxes {
+			places := r.where[s][i]
 			if b.Identifiers != nil && !(b.Bound && sc.listsInstead(b, places)) {
 				n += len(b.Identifiers) * len(places)
 			} else {
@@ -303,6 +335,8 @@ type run struct {
 	// shared are the types whose lists are kept, so that they are asked for once.
 	shared map[string]bool
 	calls  atomic.Int64
+	// where gives the places of each box of a scan.
+	where map[*plan.Scan][][]place
 
 	mu      sync.Mutex // guards what follows, and calls of Sink
 	stats   map[string]*stats
@@ -419,8 +453,8 @@ func (r *run) scanning(s *plan.Scan) *scanning {
 
 func (r *run) scan(ctx context.Context, s *plan.Scan) error {
 	sc := r.scanning(s)
-	for _, b := range s.Boxes {
-		places := r.places(s.Table, b)
+	for i, b := range s.Boxes {
+		places := r.where[s][i]
 		switch {
 		case len(places) == 0:
 		case b.Identifiers != nil && !(b.Bound && sc.listsInstead(b, places)):

@@ -168,8 +168,8 @@ func (f *fewer) take(ctx context.Context, at place, m model, rows []Row) error {
 	return f.hand(ctx, got...)
 }
 
-func keep(rows []Row, pass []bool) []Row {
-	var out []Row
+func keep[T any](rows []T, pass []bool) []T {
+	var out []T
 	for i, r := range rows {
 		if pass[i] {
 			out = append(out, r)

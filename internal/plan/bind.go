@@ -198,10 +198,13 @@ func common(q *syntax.Query, arms []*block, at int) origin {
 
 func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {
 	bl.from = b.ref(q.From, sc, bl)
-	sc.aliases = map[string]bool{}
+	sc.aliases = map[string]*syntax.Expr{}
 	for _, e := range q.List {
-		if e.Alias != "" {
-			sc.aliases[strings.ToLower(e.Alias)] = true
+		if name := strings.ToLower(e.Alias); name != "" {
+			if _, twice := sc.aliases[name]; twice {
+				e = nil
+			}
+			sc.aliases[name] = e
 		}
 	}
 	b.expr(q.Where, sc, inPredicate, bl)
@@ -465,13 +468,14 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		}
 		b.want(m.column)
 	}
+	if item, ok := sc.alias(e.Names, found, at); ok {
+		b.aliased(e, item, sc, at)
+		return origin{}
+	}
 	if len(found) != 1 || found[0].row {
 		return origin{}
 	}
 	m := found[0]
-	if len(e.Names) == 1 && at != elsewhere && at != inList && sc.aliases[strings.ToLower(e.Names[0])] && (at == inOrder || at == inHaving || m.canonical != "") {
-		return origin{} // the alias is meant
-	}
 	rest := e.Names[m.skip+1:]
 	if len(rest) == 0 {
 		if m.local {
@@ -484,6 +488,21 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		return m.column.from
 	}
 	return b.path(e, m, rest, at)
+}
+
+// aliased binds the alias of an item of the select list. An item that is a
+// column makes it that column.
+func (b *binder) aliased(e, item *syntax.Expr, sc *scope, at place) {
+	if item == nil || item.Class != "COLUMN_REF" {
+		return
+	}
+	found := sc.lookup(item.Names)
+	if len(found) != 1 || found[0].row || !found[0].local || len(item.Names) != found[0].skip+1 {
+		return
+	}
+	b.want(found[0].column)
+	b.columns[e] = found[0].column
+	b.writeOnly(e, found[0].column, at)
 }
 
 // writeOnly says what must be said of a property that AWS never gives back.

@@ -119,6 +119,10 @@ func (b *binder) inLinks(e *syntax.Expr, n *node) bounds {
 		if e.Type == "OPERATOR_NOT" && e.Args[0].SubType == "EXISTS" && !b.keeps(RuleNotExists) {
 			e = e.Args[0]
 		}
+		if e.Type == "COMPARE_EQUAL" && len(e.Args) == 2 {
+			b.scalarLink(e.Args[0], e.Args[1], &out)
+			b.scalarLink(e.Args[1], e.Args[0], &out)
+		}
 		if e.Class != "SUBQUERY" || e.Sub == nil {
 			return
 		}
@@ -139,6 +143,18 @@ func (b *binder) inLinks(e *syntax.Expr, n *node) bounds {
 		}
 	})
 	return out
+}
+
+// scalarLink links a column with the sub-select that it must equal the value of.
+func (b *binder) scalarLink(left, right *syntax.Expr, out *bounds) {
+	c := b.columns[left]
+	if c == nil || !c.text() || right.SubType != "SCALAR" || right.Sub == nil || b.blocks[right.Sub] == nil {
+		return
+	}
+	if s, ok := b.outputSource(b.blocks[right.Sub]); ok {
+		s.wrong = !b.keeps(RuleInQuery)
+		out.link(c, s)
+	}
 }
 
 // outputSource gives where the one column of a sub-select comes from.

@@ -63,6 +63,8 @@ type Scan struct {
 	Stage int
 	// Bindings say whose values narrow the scan, for EXPLAIN.
 	Bindings []Binding
+	// Mentions may speak of accounts and regions that the settings leave out.
+	Mentions []Mention
 
 	refs []*reference
 }
@@ -236,6 +238,9 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 			}
 		}
 		b.box(s)
+		for _, r := range s.refs {
+			s.Mentions = append(s.Mentions, r.told()...)
+		}
 	}
 	return b.plan, nil
 }

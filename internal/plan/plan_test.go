@@ -226,7 +226,14 @@ func TestKeys(t *testing.T) {
 	check("SELECT * FROM (SELECT DISTINCT region FROM {q}) WHERE region = 'a'", "queues region=a")
 	check("SELECT region, count(*) FROM {q} GROUP BY region HAVING region = 'a'", "queues region=a")
 	check("SELECT max(region) FROM {q} HAVING max(region) = 'a'", "queues everything")
-	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY 1 HAVING region = 'a'", "queues everything") // in HAVING an alias wins
+	check("SELECT region AS r FROM {q} WHERE r = 'a'", "queues region=a")
+	check("SELECT region AS account_id FROM {q} WHERE account_id = 'a'", "queues account=a")
+	check("SELECT upper(region) AS r FROM {q} WHERE r = 'a'", "queues everything")
+	check("SELECT region AS r, account_id AS r FROM {q} WHERE r = 'a'", "queues everything")
+	check("SELECT region AS r, count(*) FROM {q} GROUP BY r HAVING r = 'a'", "queues everything")
+	check("SELECT (SELECT count(*) FROM (SELECT queue_url AS vpc_id FROM {q} WHERE vpc_id = queue_url)) FROM {v} WHERE region = 'a'", "vpcs region=a; queues everything")
+	check("SELECT password AS p FROM {u} WHERE p = 'a'", "error: password of aws.connect.users is write-only: AWS never gives it back, so no condition on it can hold")
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY account_id HAVING region = 'a'", "queues account=a") // in HAVING an alias wins
 	check("SELECT region FROM {q} UNION ALL SELECT region FROM {s}", "queues everything; subnets everything")
 	check("FROM (SELECT region FROM {q} UNION SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region FROM {q} EXCEPT SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
@@ -255,6 +262,10 @@ func TestKeys(t *testing.T) {
 	check("FROM c JOIN {q} q ON q.region = c.r WHERE c.r = 'a'", "queues everything")
 	check("FROM {q} WHERE region = 'a' AND queue_url IN (SELECT k FROM c)", "queues region=a")
 	check("FROM {q} WHERE queue_url IN (VALUES ('x'))", "queues id=x")
+	check("FROM {q} WHERE queue_url = (SELECT 'x')", "queues id=x")
+	check("FROM {q} WHERE queue_url = (SELECT max(v) FROM (VALUES ('x'), ('y')) t(v))", "queues id=y")
+	check("FROM {u} WHERE instance_arn = (SELECT arn FROM aws.connect.instances WHERE instance_alias = 'x')", "users instance_arn<-instances.arn; instances everything")
+	check("FROM {q} WHERE NOT queue_url = (SELECT 'x')", "queues everything")
 	check("FROM {q} WHERE queue_url IN (SELECT 'x' COLLATE NOCASE)", "queues everything")
 	check("FROM {q} JOIN (VALUES ('x' COLLATE NOCASE)) t(k) ON k = queue_url", "queues everything")
 	// the singular table

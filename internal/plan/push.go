@@ -131,6 +131,9 @@ func (b *binder) pushSelect(bl *block, in limits) {
 		above.never = above.never || where.impossible()
 		b.enough(bl)
 		b.unused(q.Where, bl.from, nil)
+		b.mentions(q.Where)
+		b.mentions(q.Having)
+		b.mentions(q.Qualify)
 	}
 	b.pushNode(bl.from, above, cut)
 }
@@ -319,6 +322,7 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 		on = on.and(b.inLinks(n.cond, n))
 	}
 	on.filters = b.filters(n.cond)
+	b.mentions(n.cond)
 	switch n.kind {
 	case "LEFT", "ANTI":
 		b.unused(n.cond, n, n.left)

@@ -29,6 +29,8 @@ type reference struct {
 	limit   int              // rows that are enough; 0: all
 	order   string           // with limit: the first ones by this
 	chosen  []binding        // the links that fetching goes by
+
+	mentions []Mention
 }
 
 func (r *reference) want(column int) {

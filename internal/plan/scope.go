@@ -84,8 +84,8 @@ type scope struct {
 	relations []*relation
 	merged    []*column // of USING and NATURAL
 	ctes      []*cte
-	aliases   map[string]bool // of the select list, lower case
-	params    map[string]bool // of a lambda or macro, lower case
+	aliases   map[string]*syntax.Expr // items of the select list by lower-case alias; nil: several
+	params    map[string]bool         // of a lambda or macro, lower case
 }
 
 func (s *scope) cte(name string) *cte {
@@ -174,6 +174,24 @@ func (s *scope) lookup(names []string) (several []match) {
 		}
 	}
 	return several
+}
+
+// alias gives the item of the select list that a name means, if it means one:
+// in ORDER BY and HAVING an alias wins over a column, in other conditions a
+// column of the block wins over it, and it over columns further out.
+func (s *scope) alias(names []string, found []match, at place) (item *syntax.Expr, ok bool) {
+	if len(names) != 1 || at == elsewhere || at == inList {
+		return nil, false
+	}
+	if item, ok = s.aliases[strings.ToLower(names[0])]; !ok || at == inOrder || at == inHaving {
+		return item, ok
+	}
+	for _, r := range s.relations {
+		if r.open {
+			return nil, false
+		}
+	}
+	return item, len(found) == 0 || !found[0].local || found[0].canonical != ""
 }
 
 // prefixes gives how many leading parts of a dotted name name r, for each way

@@ -156,6 +156,8 @@ func TestCost(t *testing.T) {
 			check("SELECT * FROM aws.sqs.queues WHERE identifier IN (SELECT 'x' WHERE false)", "0 rows, List 0 Get 0")
 			check("SELECT * FROM aws.sqs.queues LIMIT 0", "0 rows, List 0 Get 0")
 			check("SELECT queue_url FROM aws.sqs.queues WHERE region IN ('us-east-1', 'eu-west-1')", "14 rows, List 6 Get 0")
+			check("SET regions = 'all'; SELECT queue_url FROM aws.sqs.queues WHERE region LIKE 'eu%' AND queue_url LIKE '%log%'; RESET regions", "3 rows, List 3 Get 0")
+			check("SELECT queue_url FROM aws.sqs.queues WHERE region LIKE 'eu%'", "0 rows, List 0 Get 0")
 			check("SELECT queue_url FROM aws.sqs.queues WHERE account_id = '"+accountB+"'", "0 rows, List 1 Get 0")
 			check("SET accounts = 'org'; SELECT role_name FROM aws.iam.roles; RESET accounts", "2 rows, List 2 Get 0")
 			check("FROM aws.s3.buckets", "2 rows, List 2 Get 4")

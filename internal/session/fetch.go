@@ -117,6 +117,9 @@ func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading
 	if err != nil {
 		return err
 	}
+	if err := s.tellOutside(ctx, scans, scope); err != nil {
+		return err
+	}
 	q := fetch.Request{Scans: scans, Scope: scope, Sink: l, Sieve: l, MaxCalls: s.settings.maxCalls(), Progress: s.options.Progress}
 	if l.keep != nil {
 		q.Distrust = true
