@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 
 	"github.com/google/uuid"
@@ -14,14 +15,20 @@ import (
 	"github.com/skyql/skyql/internal/catalog"
 )
 
+// lazily compiles a pattern when it is first asked for: long repetitions take
+// their time, and most programs never start a sandbox.
+func lazily(pattern string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
+}
+
 // Limits of members, from the service model.
 var (
-	typeName   = regexp.MustCompile(`^[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}$`)
-	identifier = regexp.MustCompile(`^.+$`)
-	tokenForm  = regexp.MustCompile(`^[-A-Za-z0-9+/=]{1,128}$`)
+	typeName   = lazily(`^[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}::[A-Za-z0-9]{2,64}$`)
+	identifier = lazily(`^.+$`)
+	tokenForm  = lazily(`^[-A-Za-z0-9+/=]{1,128}$`)
 
-	roleForm    = regexp.MustCompile(`^arn:.+:iam::[0-9]{12}:role/.+$`)
-	versionForm = regexp.MustCompile(`^[A-Za-z0-9-]{1,128}$`)
+	roleForm    = lazily(`^arn:.+:iam::[0-9]{12}:role/.+$`)
+	versionForm = lazily(`^[A-Za-z0-9-]{1,128}$`)
 )
 
 // maxDocument is how long a desired state or a patch may be.
@@ -52,7 +59,8 @@ func (s *Sandbox) operation(op string, c caller, in input, fx *effects) (any, *f
 	return nil, bad("UnknownOperationException", "")
 }
 
-func constraint(member, value string, pattern *regexp.Regexp) *fault {
+func constraint(member, value string, form func() *regexp.Regexp) *fault {
+	pattern := form()
 	if value == "" {
 		return bad("ValidationException", fmt.Sprintf("1 validation error detected: Value null at '%s' failed to satisfy constraint: Member must not be null", member))
 	}

@@ -76,7 +76,7 @@ func (s *Sandbox) writable(c caller, in input, action string) (*catalog.Table, *
 	}
 	for _, x := range []struct {
 		member, value string
-		form          *regexp.Regexp
+		form          func() *regexp.Regexp
 	}{{"clientToken", in.ClientToken, tokenForm}, {"roleArn", in.RoleArn, roleForm}, {"typeVersionId", in.TypeVersionId, versionForm}} {
 		if x.value != "" {
 			if f := constraint(x.member, x.value, x.form); f != nil {

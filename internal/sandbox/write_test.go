@@ -139,8 +139,8 @@ func TestCreateInvalid(t *testing.T) {
 	s.create("AWS::Route53::RecordSet", `{}`).want("400 UnsupportedActionException: Resource type AWS::Route53::RecordSet does not support CREATE action")
 	s.create("AWS::No::Such", `{}`).want("400 TypeNotFoundException: The type 'AWS::No::Such' cannot be found.")
 	s.create(logGroup, `{"LogGroupName":"`+strings.Repeat("x", maxDocument)+`"}`).want(invalidA + "1 validation error detected: Value at 'desiredState' failed to satisfy constraint: Member must have length less than or equal to 262144")
-	s.create(logGroup, `{}`, "RoleArn", "r").want(invalidA + "1 validation error detected: Value 'r' at 'roleArn' failed to satisfy constraint: Member must satisfy regular expression pattern: " + roleForm.String())
-	s.create(logGroup, `{}`, "ClientToken", "a b").want(invalidA + "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression pattern: " + tokenForm.String())
+	s.create(logGroup, `{}`, "RoleArn", "r").want(invalidA + "1 validation error detected: Value 'r' at 'roleArn' failed to satisfy constraint: Member must satisfy regular expression pattern: " + roleForm().String())
+	s.create(logGroup, `{}`, "ClientToken", "a b").want(invalidA + "1 validation error detected: Value 'a b' at 'clientToken' failed to satisfy constraint: Member must satisfy regular expression pattern: " + tokenForm().String())
 
 	late := play(t, Options{Contract: Contract{SchemaFaultsLate: true}})
 	late.create(logGroup, `{"Nope":1}`).ended().want("FAILED  InvalidRequest Model validation failed (#: extraneous key [Nope] is not permitted)")
