@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -37,6 +38,8 @@ type bench struct {
 	budget   float64  // ratio at most
 	memory   int64    // bytes resident at most; 0: any
 	runs     int      // fewer than usual, for slow ones
+	server   bool     // skyql is a server, which a client asks
+	sessions int      // of the client
 	want     string   // that the result must hold
 	bareWant string   // and the yardstick's
 	// ideal is the time that a service that refuses calls would need at least;
@@ -72,7 +75,11 @@ var cases = []bench{
 		bare:  []string{"barecloud", "-type", "AWS::SQS::Queue", "-get=false", "-accounts", accountIDs(100), "-regions", strings.Join(regions17, ",")}, budget: 1.2, runs: 5, want: "5100", bareWant: "5100"},
 	{name: "million", what: "list 1,000,000, 0 ms", sandbox: []string{"--page-size", "100"}, world: queues(1_000_000, 1, "us-east-1"), sql: list,
 		bare: []string{"barecloud", "-type", "AWS::SQS::Queue", "-get=false"}, budget: 3, memory: 1 << 30, runs: 1, want: "1000000,1000000", bareWant: "1000000"},
+	{name: "wire", what: "1,000,000 rows of 5 columns to a PostgreSQL client", server: true, sql: million, bare: []string{"bareduck", million}, budget: 1.5, want: "1000000", bareWant: "1000000", runs: 5},
+	{name: "sessions", what: "100 sessions, a statement in each, all open", server: true, sessions: 100, sql: "SELECT 1", bare: []string{"bareduck", "-open", "100", "SELECT 1"}, budget: 1.5, memory: 100*6<<20 + 60<<20, want: "100", bareWant: "100", runs: 5},
 }
+
+const million = "SELECT x, 'text ' || x AS t, x / 3.0 AS d, x % 2 = 0 AS b, DATE '2026-01-01' + (x % 1000)::INT AS day FROM range(1000000) r(x)"
 
 func main() {
 	runs := flag.Int("runs", 11, "runs of each program")
@@ -91,7 +98,7 @@ func run(runs int, only, peer string) error {
 		return err
 	}
 	defer os.RemoveAll(dir)
-	if out, err := exec.Command("go", "build", "-o", dir+"/", "./bench/bareduck", "./bench/barecloud", "./cmd/skyql").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", dir+"/", "./bench/bareduck", "./bench/barecloud", "./bench/barewire", "./cmd/skyql").CombinedOutput(); err != nil {
 		return fmt.Errorf("build: %w\n%s", err, out)
 	}
 	head := "| case | what | skyql | yardstick | ratio | budget | calls | resident |"
@@ -143,6 +150,16 @@ func (b bench) run(dir string, runs int, peer string) error {
 		env = append(env, "AWS_ENDPOINT_URL="+endpoint)
 	}
 	ours := slices.Concat([]string{dir + "/skyql", "query", "--format", "csv"}, b.flags, []string{b.sql})
+	var ofServer func() int64 // memory
+	if b.server {
+		addr, pid, stop, err := start(dir+"/skyql", []string{"server", "--listen", "127.0.0.1:0", "--sandbox", "--max-sessions", "200"}, env, `server on (\S+)`)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		ours = []string{dir + "/barewire", "-url", "postgres://bench@" + addr + "/aws?sslmode=disable", "-sessions", fmt.Sprint(b.sessions), b.sql}
+		ofServer = func() int64 { return peak(pid) }
+	}
 	var mine, theirs, others sample
 	var calls int
 	for i := range runs + 1 { // the first is to warm up
@@ -166,6 +183,9 @@ func (b bench) run(dir string, runs int, peer string) error {
 		t, err := b.yardstick(dir, env)
 		if err != nil {
 			return err
+		}
+		if ofServer != nil {
+			m.resident = ofServer()
 		}
 		if i > 0 {
 			mine, theirs = append(mine, m), append(theirs, t)
@@ -215,26 +235,50 @@ func (b bench) print(mine, theirs, others sample, calls int) {
 
 // serve starts a sandbox as a process of its own.
 func serve(dir string, flags, env []string) (url string, stop func(), err error) {
-	cmd := exec.Command(dir+"/skyql", append([]string{"sandbox", "--listen", "127.0.0.1:0"}, flags...)...)
+	url, _, stop, err = start(dir+"/skyql", append([]string{"sandbox", "--listen", "127.0.0.1:0"}, flags...), env, `(http://\S+)`)
+	return url, stop, err
+}
+
+// start starts a process that says on its first line where it listens.
+func start(program string, args, env []string, where string) (addr string, pid int, stop func(), err error) {
+	cmd := exec.Command(program, args...)
 	cmd.Env = env
 	out, err := cmd.StderrPipe()
 	if err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	if err := cmd.Start(); err != nil {
-		return "", nil, err
+		return "", 0, nil, err
 	}
 	stop = func() {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
 	}
 	line, err := bufio.NewReader(out).ReadString('\n')
-	url = regexp.MustCompile(`http://\S+`).FindString(line)
-	if err != nil || url == "" {
+	m := regexp.MustCompile(where).FindStringSubmatch(line)
+	if err != nil || m == nil {
 		stop()
-		return "", nil, fmt.Errorf("the sandbox said %q: %w", line, err)
+		return "", 0, nil, fmt.Errorf("%s said %q: %w", args[0], line, err)
 	}
-	return url, stop, nil
+	return m[1], cmd.Process.Pid, stop, nil
+}
+
+// peak is the most that a process has had resident, in bytes; 0 where the
+// system doesn't tell.
+func peak(pid int) int64 {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0
+	}
+	m := regexp.MustCompile(`VmHWM:\s*(\d+) kB`).FindSubmatch(status)
+	if m == nil {
+		return 0
+	}
+	kb, err := strconv.ParseInt(string(m[1]), 10, 64)
+	if err != nil {
+		return 0
+	}
+	return kb << 10
 }
 
 func counted(endpoint string) (int, error) {

@@ -30,11 +30,15 @@ type connection struct {
 	parallel          int
 	onError, cache    string
 	maxCalls          int
+	maxChanges        int
 	debug             bool
 	progress          func(fetch.Stats)
+	changes           session.Changes
 	params            map[string]string
 	format            string // of the environment or the configuration file
-	counted           int    // calls of statements that are done
+	fresh             string // cache where nobody says, "" for none
+	notify            func(string)
+	counted           int // calls of statements that are done
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
@@ -50,6 +54,7 @@ func (c *connection) register(f *pflag.FlagSet) {
 	f.StringVar(&c.onError, "on-error", "", "fail, or warn: go on without what can't be read, exit status 3 (default fail)")
 	f.StringVar(&c.cache, "cache", "", "how old what was read before may be, such as 60s (default 0s)")
 	f.IntVar(&c.maxCalls, "max-calls", 0, "calls that a statement may make (default 100000)")
+	f.IntVar(&c.maxChanges, "max-changes", 0, "changes that a plan may have (default 50)")
 	f.BoolVar(&c.debug, "debug", false, "log every call to standard error")
 }
 
@@ -62,14 +67,18 @@ func (c *connection) settings() (session.Settings, error) {
 		return out, err
 	}
 	flags := map[string]string{"regions": c.regions, "accounts": c.accounts, "on_error": c.onError, "cache": c.cache}
+	if c.maxChanges != 0 {
+		flags["max_changes"] = strconv.Itoa(c.maxChanges)
+	}
 	if c.parallel != 0 {
 		flags["parallel"] = strconv.Itoa(c.parallel)
 	}
 	if c.maxCalls != 0 {
 		flags["max_calls"] = strconv.Itoa(c.maxCalls)
 	}
+	defaults := map[string]string{"cache": c.fresh}
 	for _, name := range session.SettingNames() {
-		for _, from := range []struct{ what, value string }{{configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
+		for _, from := range []struct{ what, value string }{{"", defaults[name]}, {configName, file[name]}, {"SKYQL_" + strings.ToUpper(name), env("SKYQL_" + strings.ToUpper(name))}, {"", flags[name]}} {
 			if from.value == "" {
 				continue
 			}
@@ -88,7 +97,7 @@ func (c *connection) settings() (session.Settings, error) {
 	}{{&c.role, "assume_role"}, {&c.externalID, "external_id"}, {&c.sessionName, "role_session_name"}, {&c.profile, "profile"}} {
 		*x.to = firstOf(*x.to, env("SKYQL_"+strings.ToUpper(x.name)), file[x.name])
 	}
-	c.format = firstOf(env("SKYQL_FORMAT"), file["format"])
+	c.format = firstOf(c.format, env("SKYQL_FORMAT"), file["format"])
 	return out, nil
 }
 
@@ -99,32 +108,9 @@ var sandboxKeys = &cloudcontrol.Credentials{AccessKey: "AKIAIOSFODNN7EXAMPLE", S
 
 // open starts a session, and the sandbox if one was asked for. close ends both.
 func (c *connection) open(ctx context.Context, s streams) (sess *session.Session, close func(), err error) {
-	settings, err := c.settings()
+	o, stop, err := c.options(s)
 	if err != nil {
 		return nil, nil, err
-	}
-	o := session.Options{
-		Settings: settings,
-		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
-		Progress: c.progress,
-		Params:   c.params,
-		TempDir:  filepath.Join(cacheDir(), "tmp"),
-		Notify:   func(text string) { writeNotice(s, text) },
-	}
-	if c.debug {
-		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	}
-	if c.sandbox && c.endpoint != "" {
-		return nil, nil, sqlerr.New(sqlerr.InvalidParameter, "--sandbox and --endpoint-url exclude each other")
-	}
-	if o.Catalog, err = openCatalog(); err != nil {
-		return nil, nil, err
-	}
-	stop := func() {}
-	if c.sandbox {
-		box := sandbox.NewServer(sandbox.Options{})
-		stop = box.Close
-		o.Cloud = cloudcontrol.Options{Endpoint: box.URL, Static: sandboxKeys, Region: sandboxRegion(), RoleName: firstOf(c.role, "sandbox")}
 	}
 	sess, err = session.New(ctx, o)
 	if err != nil {
@@ -132,6 +118,46 @@ func (c *connection) open(ctx context.Context, s streams) (sess *session.Session
 		return nil, nil, err
 	}
 	return sess, func() { sess.Close(); stop() }, nil
+}
+
+// options are what sessions start with. stop ends the sandbox, if there is one.
+func (c *connection) options(s streams) (o session.Options, stop func(), err error) {
+	settings, err := c.settings()
+	if err != nil {
+		return o, nil, err
+	}
+	o = session.Options{
+		Settings: settings,
+		Cloud:    cloudcontrol.Options{Endpoint: c.endpoint, Profile: c.profile, RoleName: c.role, ExternalID: c.externalID, SessionName: c.sessionName},
+		Progress: c.progress,
+		Params:   c.params,
+		Changes:  c.changes,
+		TempDir:  filepath.Join(cacheDir(), "tmp"),
+		Notify:   func(text string) { writeNotice(s, text) },
+	}
+	if c.notify != nil {
+		o.Notify = c.notify
+	}
+	if c.debug {
+		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	}
+	if c.sandbox && c.endpoint != "" {
+		return o, nil, sqlerr.New(sqlerr.InvalidParameter, "--sandbox and --endpoint-url exclude each other")
+	}
+	if o.Catalog, err = openCatalog(); err != nil {
+		return o, nil, err
+	}
+	stop = func() {}
+	if c.sandbox {
+		box := sandbox.NewServer(sandbox.Options{Catalog: o.Catalog, State: sandbox.OpenState(sandboxState(), demoWorld)})
+		stop = box.Close
+		if err := box.Load(); err != nil {
+			stop()
+			return o, nil, badState(err, "skyql sandbox reset")
+		}
+		o.Cloud = cloudcontrol.Options{Endpoint: box.URL, Static: sandboxKeys, Region: sandboxRegion(), RoleName: firstOf(c.role, "sandbox")}
+	}
+	return o, stop, nil
 }
 
 func writeNotice(s streams, text string) {
@@ -142,7 +168,7 @@ func writeNotice(s streams, text string) {
 
 // sandboxRegion is the environment's region if it is one of the sandbox's.
 func sandboxRegion() string {
-	for _, r := range sandbox.DemoWorld().Regions {
+	for _, r := range sandbox.DemoRegions() {
 		if r == firstOf(env("AWS_REGION"), env("AWS_DEFAULT_REGION")) {
 			return r
 		}
@@ -157,6 +183,26 @@ func firstOf(names ...string) string {
 		}
 	}
 	return ""
+}
+
+// demoWorld is what the states of sandboxes call the demo world.
+const demoWorld = "demo"
+
+// sandboxState is the file in which --sandbox keeps its world.
+func sandboxState() string { return filepath.Join(stateDir(), "sandbox", "world.log") }
+
+func badState(err error, reset string) error {
+	return sqlerr.New("58030", "the sandbox's world can't be read").WithDetail("%v", err).WithHint("%s", reset)
+}
+
+// stateDir is skyql's folder for what is to last.
+func stateDir() string {
+	return folder("SKYQL_STATE_DIR", "XDG_STATE_HOME", func() (string, error) {
+		if home, err := os.UserHomeDir(); err == nil && runtime.GOOS == "linux" {
+			return filepath.Join(home, ".local", "state"), nil
+		}
+		return os.UserConfigDir()
+	})
 }
 
 // cacheDir is skyql's folder for what can be made again.

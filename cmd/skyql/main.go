@@ -15,14 +15,31 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/skyql/skyql/internal/shell"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
+}
+
+// interruptible is a context that the first interrupt ends. The second one ends
+// the wait for changes that are under way, the third one the program.
+func interruptible() (context.Context, func()) {
+	ctx, cancel := context.WithCancel(context.Background())
+	signal.Notify(signals(), os.Interrupt, syscall.SIGTERM)
+	go func() {
+		<-signals()
+		cancel()
+		<-signals()
+		close(interrupts())
+		<-signals()
+		os.Exit(exitInterrupted)
+	}()
+	return ctx, func() { signal.Stop(signals()); cancel() }
 }
 
 // streams are a program's own.
@@ -35,6 +52,7 @@ type streams struct {
 const (
 	exitDone        = 0
 	exitError       = 1
+	exitChanges     = 2 // --plan: there are changes
 	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
 )
@@ -53,24 +71,22 @@ func run(ctx context.Context, args []string, s streams) int {
 	switch {
 	case err == nil:
 		return exitDone
-	case ctx.Err() != nil:
+	case ctx.Err() != nil, errors.Is(err, shell.ErrTerminated):
 		fmt.Fprintln(s.err, "interrupted")
 		return exitInterrupted
 	case errors.Is(err, errMissing):
 		return exitMissing
+	case errors.Is(err, errChanges):
+		return exitChanges
 	case errors.Is(err, errShown):
 	default:
-		var e *sqlerr.Error
-		if errors.As(err, &e) {
-			fmt.Fprint(s.err, e.Format())
-		} else {
-			fmt.Fprintf(s.err, "error: %v\n", err)
-		}
+		fmt.Fprint(s.err, sqlerr.Show(err))
 	}
 	return exitError
 }
 
 func newRoot(s streams) *cobra.Command {
+	alone := &prompt{}
 	root := &cobra.Command{
 		Use:           "skyql",
 		Short:         "Query AWS resources with SQL",
@@ -81,7 +97,7 @@ func newRoot(s streams) *cobra.Command {
 		Args:          cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 0 {
-				return cmd.Help()
+				return alone.alone(cmd, s)
 			}
 			e := sqlerr.New(sqlerr.InvalidParameter, "unknown command %q", args[0])
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
@@ -94,7 +110,8 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
-	root.AddCommand(newQuery(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s))
+	alone.flags(root)
+	root.AddCommand(newShell(s), newQuery(s), newServer(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root
 }
 

@@ -17,13 +17,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/testscript"
 
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/sandbox"
 )
 
 var update = flag.Bool("update", false, "rewrite expected output")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skyql": main})
+	testscript.Main(m, map[string]func(){"skyql": main, "confirm": confirm})
 }
 
 // cloud gives the variables with which a command reaches a sandbox as it would
@@ -32,7 +33,7 @@ func cloud(url, dir string) []string {
 	return []string{
 		"AWS_ENDPOINT_URL=" + url, "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=dummy", "AWS_REGION=us-east-1",
 		"AWS_CONFIG_FILE=" + os.DevNull, "AWS_SHARED_CREDENTIALS_FILE=" + os.DevNull, "AWS_EC2_METADATA_DISABLED=true",
-		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "HOME=" + dir,
+		"SKYQL_CACHE_DIR=" + filepath.Join(dir, "cache"), "SKYQL_STATE_DIR=" + filepath.Join(dir, "state"), "HOME=" + dir,
 	}
 }
 
@@ -69,6 +70,27 @@ func TestScript(t *testing.T) {
 				var exit *exec.ExitError
 				if err := ts.Exec(args[1], args[2:]...); !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
 					ts.Fatalf("%v, want exit status %s", err, args[0])
+				}
+			},
+			// undo-last takes the newest change set back.
+			"undo-last": func(ts *testscript.TestScript, neg bool, args []string) {
+				sets, err := change.ReadJournal(filepath.Join(ts.Getenv("SKYQL_STATE_DIR"), "journal"))
+				if err != nil || len(sets) == 0 {
+					ts.Fatalf("%d change sets, %v", len(sets), err)
+				}
+				if err := ts.Exec("skyql", "undo", "--yes", sets[len(sets)-1].ID); err != nil {
+					ts.Fatalf("%v", err)
+				}
+			},
+			// plan FILE compares what was said of a plan with a file, but for times,
+			// the day, and the service's address.
+			"plan": func(ts *testscript.TestScript, neg bool, args []string) {
+				got := ts.ReadFile("stderr")
+				for _, r := range []struct{ pattern, by string }{{`http://127\.0\.0\.1:[0-9]+`, "ENDPOINT"}, {` in [0-9.]+ s\b`, ""}, {`\b20[0-9]{6}-`, "DAY-"}} {
+					got = regexp.MustCompile(r.pattern).ReplaceAllString(got, r.by)
+				}
+				if d := cmp.Diff(ts.ReadFile(args[0]), got); d != "" {
+					ts.Fatalf("%s is not what was said (-file +now)\n%s", args[0], d)
 				}
 			},
 			"calls": func(ts *testscript.TestScript, neg bool, args []string) {
@@ -182,6 +204,7 @@ func TestRun(t *testing.T) {
 	check(1, "", "is not the name of a table", "docs", "x")
 	check(1, "", "not a whole zip", "catalog", "update", "--from", os.DevNull)
 	check(1, "", "can't be negative", "sandbox", "--latency", "-1s")
+	check(1, "", "no such file", "sandbox", "--faults", "/nonexistent")
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	var e bytes.Buffer

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/skyql/skyql/internal/fetch"
+	"github.com/skyql/skyql/internal/render"
 )
 
 // A progress shows on standard error how far fetching is: on a terminal a line
@@ -22,6 +23,7 @@ type progress struct {
 	begun time.Time
 	drawn time.Time
 	lines int // on the terminal now
+	timer *time.Timer
 	order []string
 	stats map[string]fetch.Stats
 	first map[string]time.Time
@@ -32,6 +34,7 @@ type progress struct {
 const (
 	progressAfter = 400 * time.Millisecond
 	progressEvery = 150 * time.Millisecond
+	progressTick  = time.Second
 )
 
 func newProgress(mode string, quiet bool, out io.Writer) *progress {
@@ -56,11 +59,29 @@ func (p *progress) note(s fetch.Stats) {
 		p.first[name] = now
 	}
 	p.stats[name] = s
+	if !p.json && p.timer == nil {
+		p.timer = time.AfterFunc(progressAfter, p.tick)
+	}
 	if now.Sub(p.begun) < progressAfter || now.Sub(p.drawn) < progressEvery {
 		return
 	}
 	p.drawn = now
 	p.draw(now)
+}
+
+// tick draws while nothing is heard of a call: then most of all people want to
+// know where it stands.
+func (p *progress) tick() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.timer == nil { // cleared meanwhile
+		return
+	}
+	if now := time.Now(); now.Sub(p.drawn) >= progressEvery {
+		p.drawn = now
+		p.draw(now)
+	}
+	p.timer.Reset(progressTick)
 }
 
 func (p *progress) draw(now time.Time) {
@@ -91,24 +112,16 @@ func (p *progress) line(name string, now time.Time) string {
 	s := p.stats[name]
 	took := max(now.Sub(p.first[name]).Seconds(), 0.001)
 	calls := s.Lists + s.Gets
-	rows := thousands(s.Rows)
+	rows := render.Thousands(s.Rows)
 	if s.Expected > s.Rows {
-		rows += " of ~" + thousands(s.Expected)
+		rows += " of ~" + render.Thousands(s.Expected)
 	}
-	text := fmt.Sprintf("%-28s %s rows   %s calls   %.0f/s", name, rows, thousands(calls), float64(calls)/took)
+	text := fmt.Sprintf("%-28s %s rows   %s calls   %.0f/s", name, rows, render.Thousands(calls), float64(calls)/took)
 	if s.Throttled > 0 {
-		text += fmt.Sprintf("   %s throttled", thousands(s.Throttled))
+		text += fmt.Sprintf("   %s throttled", render.Thousands(s.Throttled))
 	}
 	if left := s.Expected - s.Rows; left > 0 && s.Rows > 0 {
 		text += fmt.Sprintf("   ~%.0f s left", float64(left)*took/float64(s.Rows))
-	}
-	return text
-}
-
-func thousands(n int) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
 	}
 	return text
 }
@@ -132,6 +145,10 @@ func (p *progress) clear() {
 		var b strings.Builder
 		p.wipe(&b)
 		io.WriteString(p.out, b.String())
+	}
+	if p.timer != nil {
+		p.timer.Stop()
+		p.timer = nil
 	}
 	p.begun, p.order = time.Time{}, nil
 	clear(p.stats)

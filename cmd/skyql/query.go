@@ -24,6 +24,7 @@ import (
 // A query is the flags of skyql query.
 type query struct {
 	connection
+	agreement
 	file, format, output string
 	given                []string
 	quiet                bool
@@ -49,7 +50,8 @@ func newQuery(s streams) *cobra.Command {
 	f.StringArrayVarP(&q.given, "param", "p", nil, "name=value: what $name stands for")
 	f.BoolVarP(&q.quiet, "quiet", "q", false, "no progress, no counts")
 	f.StringVar(&q.showProgress, "progress", "auto", "auto: on a terminal; json: a line for programs to standard error; off")
-	q.register(f)
+	q.connection.register(f)
+	q.agreement.register(f)
 	return cmd
 }
 
@@ -82,6 +84,10 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	if bar != nil {
 		q.progress = bar.note
 	}
+	if q.plan && q.format == "json" {
+		q.planFormat = "json"
+	}
+	q.changes = q.terms(s, q.sandbox)
 	sess, stop, err := q.open(ctx, s)
 	if err != nil {
 		return err
@@ -98,7 +104,7 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		start, calls := time.Now(), sess.Calls()
 		n, err := render.Write(out, q.format, r.Rows, render.Options{Width: width(out)})
 		if err == nil && width(s.err) > 0 && !q.quiet {
-			fmt.Fprintf(s.err, "%d %s · %d %s · %.1f s\n", n, plural(n, "row"), calls-q.counted, plural(calls-q.counted, "call"), (r.Took + time.Since(start)).Seconds())
+			fmt.Fprintln(s.err, render.Tally(render.Count(n, "row"), calls-q.counted, r.Took+time.Since(start)))
 		}
 		q.counted = calls
 		return err
@@ -107,17 +113,10 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	if errors.Is(err, syscall.EPIPE) {
 		return nil // whoever read had enough
 	}
-	if err == nil && sess.Missing() > 0 {
-		return errMissing
+	if err != nil {
+		return err
 	}
-	return err
-}
-
-func plural(n int, word string) string {
-	if n == 1 {
-		return word
-	}
-	return word + "s"
+	return q.outcome(sess)
 }
 
 // text is the script to run.
@@ -149,15 +148,22 @@ func (q *query) check() error {
 	if f, ok := extensions[strings.ToLower(filepath.Ext(q.output))]; ok && q.format == "" {
 		q.format = f
 	}
-	q.params = map[string]string{}
-	for _, p := range q.given {
+	var err error
+	q.params, err = parameters(q.given)
+	return err
+}
+
+// parameters reads name=value.
+func parameters(given []string) (map[string]string, error) {
+	out := map[string]string{}
+	for _, p := range given {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
-			return sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
+			return nil, sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
 		}
-		q.params[name] = value
+		out[name] = value
 	}
-	return nil
+	return out, nil
 }
 
 // extensions are the formats that the name of an output file asks for.

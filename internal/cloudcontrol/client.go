@@ -79,10 +79,10 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	client := httpClient(o)
 	if o.Static != nil {
 		// Nothing of the user's AWS configuration has a say where keys are given.
-		c.config = aws.Config{Region: o.Region, HTTPClient: client,
+		c.config = aws.Config{Region: o.Region, HTTPClient: client, Logger: sdkLog(o.Logger),
 			Credentials: credentials.NewStaticCredentialsProvider(o.Static.AccessKey, o.Static.SecretKey, "")}
 	} else {
-		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLogger(o.Logger))}
+		opts := []func(*config.LoadOptions) error{config.WithHTTPClient(client), config.WithLogger(sdkLog(o.Logger))}
 		if o.Profile != "" {
 			opts = append(opts, config.WithSharedConfigProfile(o.Profile))
 		}
@@ -102,11 +102,11 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 	return c, nil
 }
 
-// sdkLogger keeps what the SDK remarks off standard error, where it would go.
-func sdkLogger(log *slog.Logger) logging.Logger {
-	return logging.LoggerFunc(func(class logging.Classification, format string, v ...any) {
-		if log != nil {
-			log.Debug("AWS SDK", "class", class, "text", fmt.Sprintf(format, v...))
+// sdkLog takes what the SDK would write to standard error.
+func sdkLog(l *slog.Logger) logging.Logger {
+	return logging.LoggerFunc(func(c logging.Classification, format string, args ...any) {
+		if l != nil {
+			l.Debug("sdk", "level", string(c), "text", fmt.Sprintf(format, args...))
 		}
 	})
 }

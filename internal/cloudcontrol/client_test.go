@@ -84,7 +84,8 @@ func client(t testing.TB, c *cloudcontrol.Cloud, account, region string) *cloudc
 
 // sentinels are all that an error can be.
 var sentinels = []error{cloudcontrol.ErrNotFound, cloudcontrol.ErrDenied, cloudcontrol.ErrThrottled, cloudcontrol.ErrUnsupported, cloudcontrol.ErrNoType, cloudcontrol.ErrMissingKey,
-	cloudcontrol.ErrElsewhere, cloudcontrol.ErrBadID, cloudcontrol.ErrCredentials, cloudcontrol.ErrRegion, cloudcontrol.ErrUnreachable, cloudcontrol.ErrNoRole}
+	cloudcontrol.ErrElsewhere, cloudcontrol.ErrBadID, cloudcontrol.ErrCredentials, cloudcontrol.ErrRegion, cloudcontrol.ErrUnreachable, cloudcontrol.ErrNoRole,
+	cloudcontrol.ErrAlreadyExists, cloudcontrol.ErrConcurrent, cloudcontrol.ErrConflict, cloudcontrol.ErrNotUpdatable, cloudcontrol.ErrTokenConflict, cloudcontrol.ErrTokenUnknown, cloudcontrol.ErrInvalid, cloudcontrol.ErrLimit}
 
 // is fails the test unless err is an *Error that matches kind and no other
 // sentinel; a nil kind is an error that matches none.
@@ -596,9 +597,16 @@ func TestCodes(t *testing.T) {
 	check("ServiceInternalErrorException", nil, cloudcontrol.Transient)
 	check("NetworkFailureException", nil, cloudcontrol.Transient)
 	check("HandlerFailureException", nil, cloudcontrol.Transient)
-	check("ConcurrentOperationException", nil, cloudcontrol.Transient)
-	check("InvalidRequestException", nil, cloudcontrol.Never)
-	check("NotUpdatableException", nil, cloudcontrol.Never)
+	check("ConcurrentOperationException", cloudcontrol.ErrConcurrent, cloudcontrol.Transient)
+	check("ConcurrentModificationException", cloudcontrol.ErrConcurrent, cloudcontrol.Transient)
+	check("ResourceConflictException", cloudcontrol.ErrConflict, cloudcontrol.Transient)
+	check("AlreadyExistsException", cloudcontrol.ErrAlreadyExists, cloudcontrol.Never)
+	check("ClientTokenConflictException", cloudcontrol.ErrTokenConflict, cloudcontrol.Never)
+	check("RequestTokenNotFoundException", cloudcontrol.ErrTokenUnknown, cloudcontrol.Never)
+	check("ServiceLimitExceededException", cloudcontrol.ErrLimit, cloudcontrol.Never)
+	check("ValidationException", cloudcontrol.ErrInvalid, cloudcontrol.Never)
+	check("InvalidRequestException", cloudcontrol.ErrInvalid, cloudcontrol.Never)
+	check("NotUpdatableException", cloudcontrol.ErrNotUpdatable, cloudcontrol.Never)
 	check("SomethingNewException", nil, cloudcontrol.Never)
 }
 

@@ -28,6 +28,15 @@ var (
 	ErrRegion      = errors.New("region not enabled")
 	ErrUnreachable = errors.New("no sensible answer")
 	ErrNoRole      = errors.New("no role to assume")
+
+	ErrAlreadyExists = errors.New("already exists")
+	ErrConcurrent    = errors.New("another request is at work on it")
+	ErrConflict      = errors.New("busy")
+	ErrNotUpdatable  = errors.New("not updatable")
+	ErrTokenConflict = errors.New("client token used by another request")
+	ErrTokenUnknown  = errors.New("request unknown or expired")
+	ErrInvalid       = errors.New("refused as invalid")
+	ErrLimit         = errors.New("quota reached")
 )
 
 // An Error is a call that failed.
@@ -98,7 +107,12 @@ var kinds = map[string]error{
 	"signaturedoesnotmatch": ErrCredentials, "missingauthenticationtoken": ErrCredentials, "incompletesignature": ErrCredentials, "invalidcredentials": ErrCredentials,
 	// In a region that isn't enabled, keys of the account are unknown.
 	"unrecognizedclient": ErrRegion, "authfailure": ErrRegion, "optinrequired": ErrRegion,
+	"alreadyexists": ErrAlreadyExists, "concurrentoperation": ErrConcurrent, "concurrentmodification": ErrConcurrent, "resourceconflict": ErrConflict,
+	"notupdatable": ErrNotUpdatable, "clienttokenconflict": ErrTokenConflict, "requesttokennotfound": ErrTokenUnknown, "servicelimitexceeded": ErrLimit,
 }
+
+// refusals are codes whose message may say more than they do.
+var refusals = map[string]bool{"invalidrequest": true, "validation": true}
 
 var (
 	requiredKey = regexp.MustCompile(`required key \[([A-Za-z0-9]+)\] not found`)
@@ -114,6 +128,21 @@ func codeOf(err error) string {
 		return ""
 	}
 	return cleanCode(api.ErrorCode())
+}
+
+// NewError gives the error of a call that ended with a code, as callers see it:
+// the service's own, or one of those that say that no answer came (NoAnswer,
+// TimedOut, ConnectionLost, MalformedAnswer). It is for who stands in for a
+// Client.
+func NewError(op, code, message string) *Error {
+	e := &Error{Op: op, Code: code, Message: message, kind: kinds[cleanCode(code)]}
+	switch {
+	case code == "NoAnswer" || code == "TimedOut" || code == "ConnectionLost" || code == "MalformedAnswer":
+		e.kind = ErrUnreachable
+	case refusals[cleanCode(code)]:
+		e.kind = ErrInvalid
+	}
+	return e
 }
 
 // translate turns an SDK error into an *Error. Codes decide, never statuses.
@@ -150,6 +179,8 @@ func (e *Error) classify() {
 		e.kind, e.MissingKey = ErrMissingKey, requiredKey.FindStringSubmatch(e.Message)[1]
 	case e.Identifier != "" && malformedID.MatchString(e.Message):
 		e.kind = ErrBadID
+	case refusals[cleanCode(e.Code)]:
+		e.kind = ErrInvalid
 	}
 }
 

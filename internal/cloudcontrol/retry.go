@@ -25,14 +25,15 @@ const (
 
 // retries are by code, in the form of cleanCode.
 var retries = map[string]Retry{
-	"concurrentoperation": Transient, "resourceconflict": Transient, "serviceinternalerror": Transient, "networkfailure": Transient,
+	"concurrentoperation": Transient, "concurrentmodification": Transient, "resourceconflict": Transient, "serviceinternalerror": Transient, "networkfailure": Transient,
 	"handlerfailure": Transient, "internalfailure": Transient, "internalservererror": Transient, "serviceunavailable": Transient,
 	"requesttimeout": Transient, "requesttimeoutexception": Transient,
 	"handlerinternalfailure": Bounded,
 	"generalservice":         Once,
 }
 
-// RetryOf says it of a failed read.
+// RetryOf says it of a failed read. A write that fails is a case of its own:
+// what was asked for may have begun.
 func RetryOf(err error) Retry {
 	var e *Error
 	switch {
@@ -42,6 +43,7 @@ func RetryOf(err error) Retry {
 		return Throttled
 	case e.kind == ErrUnreachable:
 		return unreachable(e)
+	case e.kind == ErrConcurrent, e.kind == ErrConflict: // by code, as what has no kind
 	case e.kind != nil:
 		return Never
 	}

@@ -80,7 +80,8 @@ func (b *Batch) ask(ctx context.Context, text string, args map[string]string) (a
 			return nil, false, nil
 		}
 	}
-	rows, err := b.copy.db.conn.QueryContext(ctx, text, named(text, args)...)
+	text, values := b.copy.db.bound(text, args)
+	rows, err := b.copy.db.conn.QueryContext(ctx, text, values...)
 	if err != nil {
 		return nil, false, ctx.Err()
 	}

@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"bytes"
 	"encoding/json"
 	"strconv"
 	"strings"
@@ -38,12 +39,25 @@ func (c loading) convert(v value) (staged any, fits bool) {
 	if c.typ == catalog.JSON {
 		if c.open && v.result.Type == gjson.String {
 			if s := strings.TrimSpace(v.result.String()); strings.HasPrefix(s, "{") && json.Valid([]byte(s)) {
-				return s, true
+				return oneLine(s), true
 			}
 		}
-		return v.raw, true
+		return oneLine(v.raw), true
 	}
 	return scalar(v.result, c.typ)
+}
+
+// oneLine takes the line breaks between the tokens out of a JSON text: a value
+// stands on one line in every format. Numbers keep their digits.
+func oneLine(text string) string {
+	if !strings.ContainsAny(text, "\n\r") {
+		return text
+	}
+	var b bytes.Buffer
+	if json.Compact(&b, []byte(text)) != nil {
+		return text
+	}
+	return b.String()
 }
 
 func elementsFit(list gjson.Result, t catalog.ColumnType) bool {

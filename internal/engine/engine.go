@@ -9,6 +9,7 @@ package engine
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -21,6 +22,9 @@ type Options struct {
 	// TempDir is where DuckDB may spill, inside a private folder that Close
 	// removes. Empty: nothing is spilled.
 	TempDir string
+	// Confine is for an instance that runs statements of others; nil: it has
+	// everything of DuckDB.
+	Confine *Confinement
 }
 
 // A DB is one DuckDB instance with one connection: settings, temporary tables
@@ -32,6 +36,8 @@ type DB struct {
 	tags bool // the helper macro exists
 	// functions are the kinds and stabilities of DuckDB's functions, by name.
 	functions map[string][]string
+	// positional are the values of $1, $2 … of the statement that is run.
+	positional []any
 }
 
 // disabled are the optimizers of DuckDB that give wrong rows, now and then: a
@@ -45,7 +51,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 	e := &DB{}
 	dsn := "?disabled_optimizers=" + disabled
 	if o.TempDir != "" {
-		// Only the name is chosen here; DuckDB makes the folder if it spills.
+		// DuckDB makes the folder itself if it spills, but not what it is in. Where
+		// that can't be made, a statement that has to spill fails and says so.
+		_ = os.MkdirAll(o.TempDir, 0o700)
 		e.tmp = fmt.Sprintf("%s/duckdb-%d-%p", o.TempDir, os.Getpid(), e)
 		dsn += "&temp_directory=" + e.tmp
 	}
@@ -54,9 +62,15 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 		return nil, fmt.Errorf("open DuckDB: %w", err)
 	}
 	e.db = sql.OpenDB(c)
+	e.db.SetMaxIdleConns(-1) // a connection ends with its DB: what is temporary is nobody else's
 	if e.conn, err = e.db.Conn(ctx); err != nil {
 		e.db.Close()
 		return nil, fmt.Errorf("open DuckDB: %w", err)
+	}
+	if o.Confine != nil {
+		if err := e.confine(ctx, *o.Confine); err != nil {
+			return nil, errors.Join(err, e.Close())
+		}
 	}
 	return e, nil
 }
@@ -64,6 +78,9 @@ func Open(ctx context.Context, o Options) (*DB, error) {
 // Close frees everything.
 func (e *DB) Close() error {
 	err := e.conn.Close()
+	if e.db == nil { // of Connect
+		return err
+	}
 	if err2 := e.db.Close(); err == nil {
 		err = err2
 	}
@@ -77,7 +94,8 @@ func (e *DB) Close() error {
 
 // Exec runs a statement that gives no rows.
 func (e *DB) Exec(ctx context.Context, text string, args map[string]string) error {
-	_, err := e.conn.ExecContext(ctx, text, named(text, args)...)
+	sent, values := e.bound(text, args)
+	_, err := e.conn.ExecContext(ctx, sent, values...)
 	return wrap(err, text, 0)
 }
 

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -393,4 +395,44 @@ func TestLimitUnderJoin(t *testing.T) {
 			t.Fatalf("got %v, %v", got, err)
 		}
 	}
+}
+
+// What doesn't fit into memory goes to the folder for it, which need not be
+// there before and is gone afterwards.
+func TestSpill(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "cache", "tmp")
+	db, err := Open(t.Context(), Options{TempDir: dir})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := db.Exec(t.Context(), "SET memory_limit = '64MB'; SET threads = 1", nil); err != nil {
+		t.Fatal(err)
+	}
+	got, err := db.Strings(t.Context(), "SELECT count(*)::VARCHAR FROM (SELECT md5(range::VARCHAR) AS m, repeat(range::VARCHAR, 30) AS r FROM range(600000) ORDER BY m) WHERE m >= '' AND r <> ''")
+	if err != nil || got[0] != "600000" {
+		t.Errorf("got %v, %v", got, err)
+	}
+	if err := db.Close(); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("left %v, %v", left, err)
+	}
+}
+
+// A policy that AWS gives as text with line breaks is an object on one line.
+func TestOneLine(t *testing.T) {
+	t.Parallel()
+	check := func(raw, want string) {
+		t.Helper()
+		c := loading{typ: catalog.JSON, open: true}
+		if got, fits := c.convert(parseValue(raw)); got != want || !fits {
+			t.Errorf("%s: got %v, %t, want %s", raw, got, fits, want)
+		}
+	}
+	check(`"{\n  \"n\": 1.50,\n  \"s\": \"a\\nb\"\n}"`, `{"n":1.50,"s":"a\nb"}`)
+	check("[1,\n 2]", "[1,2]")
+	check(`{"a": 1}`, `{"a": 1}`)
+	check(`"{\n"`, `"{\n"`)
 }

@@ -152,7 +152,8 @@ func (e *DB) Fold(ctx context.Context, text string, functions []string) (value s
 // Texts runs a query and gives its rows as texts, without those that hold a
 // NULL; ok is false if there are more than a number of them.
 func (e *DB) Texts(ctx context.Context, text string, args map[string]string, most int) (out [][]string, ok bool, err error) {
-	rows, err := e.conn.QueryContext(ctx, text, named(text, args)...)
+	text, values := e.bound(text, args)
+	rows, err := e.conn.QueryContext(ctx, text, values...)
 	if err != nil {
 		return nil, false, wrap(err, text, 0)
 	}

@@ -35,6 +35,7 @@ type Rows struct {
 	rows    *sql.Rows
 	static  [][]any
 	values  []any
+	into    []any // where values are read to
 	text    string
 	shift   int
 	err     error
@@ -58,7 +59,8 @@ func (e *DB) Query(ctx context.Context, text string, args map[string]string) (*R
 	// are named by position, since theirs may repeat.
 	head := "SELECT " + strings.Join(items, ", ") + " FROM ("
 	full := head + text + "\n) AS skyql_result(" + strings.Join(names, ", ") + ")"
-	rows, err := e.conn.QueryContext(ctx, full, named(full, args)...)
+	sent, values := e.bound(full, args)
+	rows, err := e.conn.QueryContext(ctx, sent, values...)
 	if err != nil {
 		return nil, wrap(err, full, len(head))
 	}
@@ -67,7 +69,8 @@ func (e *DB) Query(ctx context.Context, text string, args map[string]string) (*R
 
 // Plain runs any statement and reads what it gives as text.
 func (e *DB) Plain(ctx context.Context, text string, args map[string]string) (*Rows, error) {
-	rows, err := e.conn.QueryContext(ctx, text, named(text, args)...)
+	sent, values := e.bound(text, args)
+	rows, err := e.conn.QueryContext(ctx, sent, values...)
 	if err != nil {
 		return nil, wrap(err, text, 0)
 	}
@@ -117,7 +120,8 @@ const describe = "DESCRIBE ("
 // columns.
 func (e *DB) Describe(ctx context.Context, text string, args map[string]string) ([]Column, error) {
 	full := describe + text + "\n)"
-	rows, err := e.conn.QueryContext(ctx, full, named(full, args)...)
+	sent, values := e.bound(full, args)
+	rows, err := e.conn.QueryContext(ctx, sent, values...)
 	if err != nil {
 		return nil, wrap(err, full, len(describe))
 	}
@@ -191,11 +195,13 @@ func (r *Rows) Next() bool {
 	if r.err != nil || !r.rows.Next() {
 		return false
 	}
-	ptrs := make([]any, len(r.values))
-	for i := range r.values {
-		ptrs[i] = &r.values[i]
+	if r.into == nil {
+		r.into = make([]any, len(r.values))
+		for i := range r.values {
+			r.into[i] = &r.values[i]
+		}
 	}
-	if r.err = r.rows.Scan(ptrs...); r.err != nil {
+	if r.err = r.rows.Scan(r.into...); r.err != nil {
 		return false
 	}
 	for i, v := range r.values {

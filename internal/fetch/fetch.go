@@ -16,6 +16,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"slices"
 	"strings"
@@ -71,6 +72,7 @@ type Fetcher struct {
 	log    *slog.Logger
 	limits *limits
 	cache  *store
+	tell   func(Call) // nil: nobody
 }
 
 // Options are what a Fetcher is made with.
@@ -80,6 +82,18 @@ type Options struct {
 	Parallel int          // calls in flight; 0: 64
 	Logger   *slog.Logger // nil: nothing
 }
+
+// A Call is one call that was answered, or failed.
+type Call struct {
+	Operation, Account, Region string
+	Try                        int // counted from 1
+	Throttled                  bool
+	Err                        error
+}
+
+// Observe has f told of every call, from several goroutines. It is for before
+// the first Run.
+func (f *Fetcher) Observe(tell func(Call)) { f.tell = tell }
 
 // New makes a Fetcher.
 func New(o Options) *Fetcher {
@@ -91,6 +105,25 @@ func New(o Options) *Fetcher {
 		f.log = slog.New(slog.DiscardHandler)
 	}
 	return f
+}
+
+// Admit waits for a turn to call a service in an account and region, beside
+// what runs fetch there. The turn is given back with release, which is told
+// whether the service had enough.
+func (f *Fetcher) Admit(ctx context.Context, account, region, service string) (release func(throttled bool), err error) {
+	l := f.limits.of(target{account, region, service})
+	if err := l.enter(ctx, true); err != nil {
+		return nil, err
+	}
+	if err := f.limits.all.Acquire(ctx, 1); err != nil {
+		l.give()
+		return nil, err
+	}
+	began := time.Now()
+	return func(throttled bool) {
+		f.limits.all.Release(1)
+		l.leave(throttled, began)
+	}, nil
 }
 
 // A Request is what one Run is asked.
@@ -383,6 +416,9 @@ func (r *run) counted(ctx context.Context, t *catalog.Table, at place, op string
 			s.Throttled++
 		}
 	})
+	if r.f.tell != nil {
+		r.f.tell(Call{op, at.account, at.region, try, retry == cloudcontrol.Throttled, err})
+	}
 	r.f.log.DebugContext(ctx, "call", "op", op, "type", t.Type, "account", at.account, "region", at.region, "try", try, "took", took, "error", err)
 }
 
@@ -399,11 +435,11 @@ type scanning struct {
 	fill  []string // write-only list keys: known from the list's model alone
 
 	seenMu sync.Mutex
-	seen   map[string]bool // account, region and identifier of what was handed over
+	seen   map[[2]uint64]struct{} // fingerprints of what was handed over
 }
 
 func (r *run) scanning(s *plan.Scan) *scanning {
-	sc := &scanning{run: r, table: s.Table, seen: map[string]bool{}}
+	sc := &scanning{run: r, table: s.Table, seen: map[[2]uint64]struct{}{}}
 	for _, c := range s.Columns {
 		switch col := s.Table.Columns[c]; {
 		case col.WriteOnly && s.Table.ListKey(c):
@@ -495,17 +531,30 @@ func (r *run) places(t *catalog.Table, b plan.Box) []place {
 	return out
 }
 
-// first reports whether a resource is seen for the first time.
+// first reports whether a resource is seen for the first time. Two different
+// ones have the same fingerprint, of 128 bits under seeds of the process's own,
+// with a probability of 10⁻²⁶ among a million.
 func (s *scanning) first(at place, id string) bool {
-	key := at.account + "\x00" + at.region + "\x00" + id
+	var f [2]uint64
+	for i := range f {
+		var h maphash.Hash
+		h.SetSeed(seeds[i])
+		for _, part := range []string{at.account, at.region, id} {
+			h.WriteString(part)
+			h.WriteByte(0)
+		}
+		f[i] = h.Sum64()
+	}
 	s.seenMu.Lock()
 	defer s.seenMu.Unlock()
-	if s.seen[key] {
+	if _, ok := s.seen[f]; ok {
 		return false
 	}
-	s.seen[key] = true
+	s.seen[f] = struct{}{}
 	return true
 }
+
+var seeds = [2]maphash.Seed{maphash.MakeSeed(), maphash.MakeSeed()}
 
 func (s *scanning) hand(ctx context.Context, rows ...Row) error {
 	if len(rows) == 0 {

@@ -245,6 +245,12 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 	return b.plan, nil
 }
 
+// None is the plan of a text that reads nothing.
+func None(text string) *Plan { return &Plan{text: text} }
+
+// Edit adds edits of the text to those that the plan makes.
+func (p *Plan) Edit(edits ...syntax.Edit) { p.names = append(p.names, edits...) }
+
 // add unites what a reference needs with the scan of its table.
 func (b *binder) add(r *reference) {
 	p := b.plan

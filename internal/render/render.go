@@ -137,10 +137,7 @@ func grid(w *bufio.Writer, rows Rows, o Options, types bool) (int, error) {
 		}
 	}
 	limits := fit(append(slices.Clone(heads), cells...), o.Width)
-	t := table.NewWriter()
-	t.SetStyle(table.StyleLight)
-	t.Style().Format = table.FormatOptions{}
-	t.Style().Format.HeaderAlign = text.AlignLeft
+	t := lightTable()
 	var configs []table.ColumnConfig
 	for i, c := range cols {
 		a := text.AlignLeft

@@ -3,6 +3,7 @@ package sandbox
 import (
 	"encoding/base32"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -19,6 +20,9 @@ var (
 	demoTeams   = []string{"support", "sales", "payments", "search", "platform"}
 	demoStages  = []string{"prod", "staging", "dev"}
 )
+
+// DemoRegions are those of the demo world.
+func DemoRegions() []string { return slices.Clone(demoRegions) }
 
 // DemoWorld is a small company: a contact centre, networks, buckets, queues,
 // functions, clusters. It is the same every time. Things refer to each other

@@ -25,7 +25,7 @@ func (s *Sandbox) query(w http.ResponseWriter, r *http.Request, body string) {
 	op := form.Get("Action")
 	service := map[string]string{"2011-06-15": "sts", "2016-11-15": "ec2"}[form.Get("Version")]
 	c, f := s.authenticate(r, service)
-	if !s.wait(r.Context()) {
+	if !s.pause(r.Context()) {
 		return
 	}
 	var out any
@@ -170,7 +170,7 @@ func (s *Sandbox) organizations(w http.ResponseWriter, r *http.Request, op strin
 	if f == nil && len(body) > 0 && json.Unmarshal(body, &in) != nil {
 		f = bad("SerializationException", "Unable to parse the request body as JSON")
 	}
-	if !s.wait(r.Context()) {
+	if !s.pause(r.Context()) {
 		return
 	}
 	switch {
@@ -204,7 +204,7 @@ func (s *Sandbox) listRegions(w http.ResponseWriter, r *http.Request, body []byt
 	if f == nil && len(body) > 0 && json.Unmarshal(body, &in) != nil {
 		f = bad("ValidationException", "The request body is not JSON")
 	}
-	if !s.wait(r.Context()) {
+	if !s.pause(r.Context()) {
 		return
 	}
 	s.count(Call{Operation: "ListRegions", Account: c.account, Region: c.region})

@@ -11,10 +11,11 @@ package sandbox
 import (
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"hash/fnv"
 	"log/slog"
 	"maps"
-	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -41,8 +42,19 @@ type Options struct {
 	Lists map[string]ListKind
 	// PageSize is that of every list; 0: by type.
 	PageSize int
-	Clock    func() time.Time // nil: time.Now
-	Logger   *slog.Logger     // nil: nothing
+	// Populate puts so many made-up resources into every type, beside the
+	// world's. They are made when a type is first asked for.
+	Populate int
+
+	Work     Work     // how asynchronous operations run
+	Reads    Reads    // how what is read differs from what was written
+	Lag      Lag      // when what was created is seen
+	Contract Contract // what AWS's documents leave open
+	Faults   *Faults  // what goes wrong; nil: nothing
+	State    *State   // where the world is kept; nil: nowhere
+
+	Clock  func() time.Time // nil: time.Now
+	Logger *slog.Logger     // nil: nothing
 }
 
 // A Sandbox is the service. It is safe for concurrent use.
@@ -56,6 +68,7 @@ type Sandbox struct {
 	calls    map[string]int
 	log      []Call
 	limiters map[string]*rate.Limiter
+	fitted   map[int]int // calls that each rule of the faults fitted
 }
 
 // A Call is one request that was answered, whatever the answer.
@@ -63,7 +76,7 @@ type Call struct{ Operation, Type, Identifier, Account, Region string }
 
 // New makes a sandbox.
 func New(o Options) *Sandbox {
-	s := &Sandbox{o: o, catalog: o.Catalog, clock: o.Clock, calls: map[string]int{}, limiters: map[string]*rate.Limiter{}}
+	s := &Sandbox{o: o, catalog: o.Catalog, clock: o.Clock, calls: map[string]int{}, limiters: map[string]*rate.Limiter{}, fitted: map[int]int{}}
 	if s.catalog == nil {
 		s.catalog = catalog.Embedded()
 	}
@@ -73,8 +86,61 @@ func New(o Options) *Sandbox {
 	if o.World == nil {
 		o.World = DemoWorld()
 	}
-	s.store = newStore(s.catalog, o.World)
+	s.store = newStore(s.catalog, o.World, o.Populate)
+	s.store.state = o.State
 	return s
+}
+
+// Load reads the world's state, if it is kept; calls do so too, but what is
+// wrong with it is better said before.
+func (s *Sandbox) Load() error {
+	if f := s.store.refresh(s.clock); f != nil {
+		return errors.New(f.message)
+	}
+	return nil
+}
+
+// Put changes the world behind the back of Cloud Control, as other tools do:
+// a resource is made or replaced, as it is, write-only values included.
+func (s *Sandbox) Put(r Resource) error {
+	if s.store.world.account(r.Account) == nil || !s.store.world.enabled(r.Region) {
+		return fmt.Errorf("account %q or region %q is not one of the world's", r.Account, r.Region)
+	}
+	if _, err := s.catalog.Table(r.Type); err != nil {
+		return err
+	}
+	r.Properties, _ = normal(r.Properties).(map[string]any)
+	return s.change(func(now int64) record { return record{Time: now, Put: &r, Since: now} })
+}
+
+// Remove takes a resource out of the world in the same way.
+func (s *Sandbox) Remove(account, region, typ, id string) error {
+	if _, err := s.catalog.Table(typ); err != nil {
+		return err
+	}
+	return s.change(func(now int64) record { return record{Time: now, Drop: &dropped{typ, account, region, id}} })
+}
+
+func (s *Sandbox) change(r func(now int64) record) error {
+	if f := s.store.write(s.clock, func(now int64) *fault { return s.store.enter(r(now)) }); f != nil {
+		return errors.New(f.message)
+	}
+	return nil
+}
+
+// Properties gives all of a resource, write-only values too; nil if there is
+// none.
+func (s *Sandbox) Properties(account, region, typ, id string) map[string]any {
+	t, err := s.catalog.Table(typ)
+	if err != nil || s.Load() != nil {
+		return nil
+	}
+	for _, r := range s.store.all(t, account, region) {
+		if r.id == id {
+			return normal(r.properties).(map[string]any)
+		}
+	}
+	return nil
 }
 
 // A Server is a sandbox that listens on loopback, as httptest's do.
@@ -133,11 +199,11 @@ func (s *Sandbox) Log() []Call {
 // Identifiers gives those of a type's resources in a place, sorted.
 func (s *Sandbox) Identifiers(account, region, typ string) []string {
 	t, err := s.catalog.Table(typ)
-	if err != nil {
+	if err != nil || s.Load() != nil {
 		return nil
 	}
 	var out []string
-	for _, r := range s.store.shelf(t).byPlace[account+" "+region] {
+	for _, r := range s.store.all(t, account, region) {
 		out = append(out, r.id)
 	}
 	return out
@@ -151,9 +217,9 @@ func (s *Sandbox) Untold(account, region, typ string, properties []string) int {
 		return 0
 	}
 	n := 0
-	for _, r := range s.store.shelf(t).byPlace[account+" "+region] {
+	for _, r := range s.store.all(t, account, region) {
 		var told map[string]json.RawMessage
-		if err := json.Unmarshal(r.listed(t, s.kind(typ)), &told); err != nil {
+		if err := json.Unmarshal(r.listed(t, s.kind(typ), Reads{}), &told); err != nil {
 			panic("sandbox: " + err.Error())
 		}
 		if slices.ContainsFunc(properties, func(p string) bool { return told[p] == nil }) {
@@ -179,40 +245,6 @@ func (s *Sandbox) count(c Call) {
 	if len(s.log) < maxLog {
 		s.log = append(s.log, c)
 	}
-}
-
-// wait is the time that a call takes. It is false when the caller gave up.
-func (s *Sandbox) wait(ctx context.Context) bool {
-	d := s.o.Latency
-	if s.o.Jitter > 0 {
-		d += rand.N(s.o.Jitter)
-	}
-	if d <= 0 {
-		return true
-	}
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-// throttled reports whether an account has used up its calls in a region.
-func (s *Sandbox) throttled(c caller) bool {
-	if s.o.Throttle <= 0 {
-		return false
-	}
-	s.mu.Lock()
-	l := s.limiters[c.account+c.region]
-	if l == nil {
-		l = rate.NewLimiter(rate.Limit(s.o.Throttle), max(1, int(s.o.Throttle)))
-		s.limiters[c.account+c.region] = l
-	}
-	s.mu.Unlock()
-	return !l.AllowN(s.clock(), 1)
 }
 
 // hash is a number that a text always has: what differs by type is chosen by it.

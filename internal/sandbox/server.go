@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -60,10 +61,33 @@ func (s *Sandbox) control(w http.ResponseWriter, r *http.Request) {
 	case r.URL.Path == "/_sandbox/reset-calls" && r.Method == http.MethodPost:
 		s.ResetCalls()
 		io.WriteString(w, "{}\n")
+	case r.URL.Path == "/_sandbox/put" && r.Method == http.MethodPost:
+		var res Resource
+		controlled(w, r, &res, func() error { return s.Put(res) })
+	case r.URL.Path == "/_sandbox/remove" && r.Method == http.MethodPost:
+		var d dropped
+		controlled(w, r, &d, func() error { return s.Remove(d.Account, d.Region, d.Type, d.Identifier) })
 	default:
 		w.WriteHeader(http.StatusNotFound)
-		io.WriteString(w, `{"error":"GET /_sandbox/calls or POST /_sandbox/reset-calls"}`+"\n")
+		io.WriteString(w, `{"error":"GET /_sandbox/calls, or POST /_sandbox/reset-calls, put or remove"}`+"\n")
 	}
+}
+
+// controlled does what a request's JSON says.
+func controlled(w http.ResponseWriter, r *http.Request, to any, do func() error) {
+	d := json.NewDecoder(http.MaxBytesReader(w, r.Body, maxBody))
+	d.DisallowUnknownFields()
+	d.UseNumber()
+	err := d.Decode(to)
+	if err == nil {
+		err = do()
+	}
+	if err != nil {
+		w.WriteHeader(http.StatusBadRequest)
+		w.Write(append(encode(map[string]string{"error": err.Error()}), '\n'))
+		return
+	}
+	io.WriteString(w, "{}\n")
 }
 
 func jsonHeader(w http.ResponseWriter, version string) {
@@ -95,24 +119,83 @@ func (s *Sandbox) cloudControl(w http.ResponseWriter, r *http.Request, op string
 	if f == nil {
 		f = in.decode(body)
 	}
-	if !s.wait(r.Context()) {
+	call := Call{op, in.TypeName, in.Identifier, c.account, c.region}
+	fx := s.effects(s.store.about(call, in.RequestToken))
+	if !fx.wait(r.Context()) {
 		return
 	}
-	call := Call{op, in.TypeName, in.Identifier, c.account, c.region}
 	var out any
-	if f == nil && s.throttled(c) {
+	switch {
+	case f != nil:
+	case fx.reset == "before":
+		s.count(call)
+		breakOff(w)
+		return
+	case s.throttled(c, fx):
 		call.Operation = "Throttled"
 		f = bad("ThrottlingException", "")
-	}
-	if f == nil {
-		out, f = s.operation(op, c, in)
+	case fx.status != 0:
+		s.count(call)
+		page(w, fx.status)
+		return
+	case fx.error != "":
+		f = fx.refuse(in)
+	default:
+		out, f = s.operation(op, c, in, fx)
 	}
 	s.count(call)
-	if f != nil {
+	switch {
+	case fx.reset == "after":
+		breakOff(w)
+	case f != nil:
+		f.message = cut(f.message)
 		jsonFault(w, f, "1.0")
-		return
+	default:
+		jsonAnswer(w, out, "1.0")
 	}
-	jsonAnswer(w, out, "1.0")
+}
+
+// page is what a proxy or load balancer says.
+func page(w http.ResponseWriter, status int) {
+	jsonHeader(w, "1.0")
+	w.Header().Set("Content-Type", "text/html")
+	w.WriteHeader(status)
+	io.WriteString(w, "<html><body><h1>"+http.StatusText(status)+"</h1></body></html>\n")
+}
+
+// refuse is the exception that a rule asks for. Those that come from handlers
+// are worded as such.
+func (fx *effects) refuse(in input) *fault {
+	f := bad(fx.error, fx.message)
+	if slices.Contains(serverFaults, fx.error) {
+		f.status = http.StatusInternalServerError
+	}
+	code := handlerCodeOf(fx.error)
+	switch {
+	case f.message != "" || fx.error == "ThrottlingException": // which comes without one
+	case code != "" && in.TypeName != "":
+		f.message = in.TypeName + " Handler returned status FAILED: null (HandlerErrorCode: " + code + ", RequestToken: " + uuid.NewString() + ")"
+	default:
+		f.message = "Refused by a rule of the sandbox's faults"
+	}
+	return f
+}
+
+// handlerCodeOf gives the handler error code behind an exception, "" for those
+// of the service's own.
+func handlerCodeOf(exception string) string {
+	switch exception {
+	case "ResourceNotFoundException":
+		return "NotFound"
+	case "HandlerInternalFailureException":
+		return "InternalFailure"
+	}
+	for _, code := range handlerCodes {
+		if code == exception || code+"Exception" == exception {
+			return code
+		}
+	}
+	return ""
 }
 
 // An input is the members of all requests together.

@@ -227,14 +227,12 @@ func TestThrottle(t *testing.T) {
 	}
 }
 
-// The aws command works as it comes.
-func TestAWSCommand(t *testing.T) {
-	t.Parallel()
+// awsCommand gives a function that runs the aws command against a sandbox.
+func awsCommand(t *testing.T, s *Server) func(args ...string) string {
 	if _, err := exec.LookPath("aws"); err != nil {
 		t.Skip("no aws command")
 	}
-	s := serve(t, Options{})
-	run := func(args ...string) string {
+	return func(args ...string) string {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), "aws", append(args, "--endpoint-url", s.URL, "--output", "json")...)
 		cmd.Env = append(os.Environ(), "AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=dummy", "AWS_REGION=us-east-1", "AWS_DEFAULT_REGION=us-east-1", "AWS_PAGER=",
@@ -242,27 +240,75 @@ func TestAWSCommand(t *testing.T) {
 		var out, errs bytes.Buffer
 		cmd.Stdout, cmd.Stderr = &out, &errs
 		if err := cmd.Run(); err != nil {
-			t.Errorf("aws %v: %v\n%s", args, err, errs.String())
+			return errs.String()
 		}
 		return out.String()
 	}
-	has := func(text, want string) {
-		t.Helper()
-		if !strings.Contains(text, want) {
-			t.Errorf("no %q in %s", want, text)
-		}
+}
+
+func has(t *testing.T, text, want string) {
+	t.Helper()
+	if !strings.Contains(text, want) {
+		t.Errorf("no %q in %s", want, text)
 	}
-	has(run("cloudcontrol", "list-resources", "--type-name", "AWS::S3::Bucket"), "logs-111-us-east-1")
-	has(run("cloudcontrol", "get-resource", "--type-name", "AWS::S3::Bucket", "--identifier", "logs-111-us-east-1"), "BucketKeyEnabled")
-	has(run("sts", "get-caller-identity"), "111122223333")
-	has(run("organizations", "list-accounts"), "444455556666")
-	has(run("ec2", "describe-regions"), "ap-southeast-2")
-	has(run("account", "list-regions"), "ENABLED_BY_DEFAULT")
-	has(run("sts", "assume-role", "--role-arn", "arn:aws:iam::444455556666:role/r", "--role-session-name", "test"), "ASIASBOX444455556666")
+}
+
+// The aws command works as it comes.
+func TestAWSCommand(t *testing.T) {
+	t.Parallel()
+	run := awsCommand(t, serve(t, Options{}))
+	has(t, run("cloudcontrol", "list-resources", "--type-name", "AWS::S3::Bucket"), "logs-111-us-east-1")
+	has(t, run("cloudcontrol", "get-resource", "--type-name", "AWS::S3::Bucket", "--identifier", "logs-111-us-east-1"), "BucketKeyEnabled")
+	has(t, run("sts", "get-caller-identity"), "111122223333")
+	has(t, run("organizations", "list-accounts"), "444455556666")
+	has(t, run("ec2", "describe-regions"), "ap-southeast-2")
+	has(t, run("account", "list-regions"), "ENABLED_BY_DEFAULT")
+	has(t, run("sts", "assume-role", "--role-arn", "arn:aws:iam::444455556666:role/r", "--role-session-name", "test"), "ASIASBOX444455556666")
+}
+
+// So do its commands that change things.
+func TestAWSCommandWrites(t *testing.T) {
+	t.Parallel()
+	s := serve(t, Options{World: one(), Faults: &Faults{Rules: []Rule{{Type: Names{"AWS::SQS::Queue"}, Stuck: true}}}})
+	run := awsCommand(t, s)
+	control := func(op string, args ...string) (e event) {
+		t.Helper()
+		text := run(append([]string{"cloudcontrol", op}, args...)...)
+		var out struct{ ProgressEvent event }
+		d := json.NewDecoder(strings.NewReader(regexp.MustCompile(`("EventTime"|"RetryAfter"): "[^"]*"`).ReplaceAllString(text, `$1: 0`)))
+		if err := d.Decode(&out); err != nil {
+			t.Errorf("%s: %v: %s", op, err, text)
+		}
+		return out.ProgressEvent
+	}
+	group := []string{"--type-name", logGroup}
+	e := control("create-resource", append(group, "--desired-state", `{"LogGroupName":"made","RetentionInDays":7}`)...)
+	has(t, e.OperationStatus+" "+e.Identifier, "IN_PROGRESS made")
+	if text := run("cloudcontrol", "wait", "resource-request-success", "--request-token", e.RequestToken); text != "" {
+		t.Errorf("wait: %s", text)
+	}
+	e = control("get-resource-request-status", "--request-token", e.RequestToken)
+	has(t, e.OperationStatus+" "+e.ResourceModel, `SUCCESS {"LogGroupName":"made"`)
+	e = control("update-resource", append(group, "--identifier", "made", "--patch-document", `[{"op":"replace","path":"RetentionInDays","value":30}]`)...)
+	has(t, e.Operation, "UPDATE")
+	e = control("delete-resource", append(group, "--identifier", "made")...)
+	has(t, e.Operation, "DELETE")
+	e = control("create-resource", "--type-name", queue, "--desired-state", `{"QueueName":"stuck"}`)
+	e = control("cancel-resource-request", "--request-token", e.RequestToken)
+	has(t, e.OperationStatus, "CANCEL_IN_PROGRESS")
+	has(t, run("cloudcontrol", "list-resource-requests", "--resource-request-status-filter", "Operations=CREATE,OperationStatuses=CANCEL_COMPLETE"), "sqs.us-east-1.amazonaws.com/111122223333/stuck")
+	has(t, run(append([]string{"cloudcontrol", "create-resource"}, append(group, "--desired-state", `{"Nope":1}`)...)...), "An error occurred (ValidationException) when calling the CreateResource operation: Model validation failed (#: extraneous key [Nope] is not permitted)")
+	if got := s.Calls(); got["CreateResource"] != 3 || got["UpdateResource"] != 1 {
+		t.Errorf("calls: %v", got)
+	}
 }
 
 func FuzzRequest(f *testing.F) {
 	f.Add("CloudApiService.GetResource", `{"TypeName":"AWS::S3::Bucket","Identifier":"x"}`, "application/x-amz-json-1.0")
+	f.Add("CloudApiService.CreateResource", `{"TypeName":"AWS::Logs::LogGroup","DesiredState":"{\"LogGroupName\":\"a\",\"Tags\":[{\"Key\":\"k\",\"Value\":\"v\"}]}","ClientToken":"t"}`, "application/x-amz-json-1.0")
+	f.Add("CloudApiService.UpdateResource", `{"TypeName":"AWS::Logs::LogGroup","Identifier":"my-log-group","PatchDocument":"[{\"op\":\"move\",\"from\":\"/Tags/0\",\"path\":\"/Tags/-\"},{\"op\":\"test\",\"path\":\"\",\"value\":1e99}]"}`, "application/x-amz-json-1.0")
+	f.Add("CloudApiService.DeleteResource", `{"TypeName":"AWS::EKS::Nodegroup","Identifier":"{\"Id\":\"c|n1\"}"}`, "application/x-amz-json-1.0")
+	f.Add("CloudApiService.ListResourceRequests", `{"ResourceRequestStatusFilter":{"Operations":["CREATE"]},"NextToken":"e30="}`, "application/x-amz-json-1.0")
 	f.Add("", "Action=AssumeRole&Version=2011-06-15&RoleArn=a", "application/x-www-form-urlencoded")
 	f.Add("AWSOrganizationsV20161128.ListAccounts", `{"NextToken":"more"}`, "application/x-amz-json-1.1")
 	s := serve(f, Options{World: one()})

@@ -3,7 +3,6 @@ package sandbox
 import (
 	"fmt"
 	"net/http"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -12,7 +11,7 @@ import (
 // A caller is who a request is from, by its signature's scope and key.
 type caller struct{ account, region, service, key string }
 
-var credential = regexp.MustCompile(`^([A-Za-z0-9]{16,128}|[A-Za-z0-9_-]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request$`)
+var credential = lazily(`^([A-Za-z0-9]{16,128}|[A-Za-z0-9_-]+)/(\d{8})/([a-z0-9-]+)/([a-z0-9-]+)/aws4_request$`)
 
 const (
 	amzTime = "20060102T150405Z"
@@ -42,7 +41,7 @@ func (s *Sandbox) authenticate(r *http.Request, service string) (caller, *fault)
 			return caller{}, bad("IncompleteSignatureException", fmt.Sprintf("Authorization header requires '%s' parameter.", k))
 		}
 	}
-	m := credential.FindStringSubmatch(f["Credential"])
+	m := credential().FindStringSubmatch(f["Credential"])
 	if m == nil || len(f["Signature"]) != 64 {
 		return caller{}, bad("IncompleteSignatureException", "Credential must have the form <access key>/<date>/<region>/<service>/aws4_request, Signature 64 hexadecimal digits.")
 	}

@@ -82,7 +82,7 @@ func TestDemoRefers(t *testing.T) {
 	t.Parallel()
 	w := DemoWorld()
 	ids, values := map[string]bool{}, map[string]bool{}
-	s := newStore(catalog.Embedded(), w)
+	s := newStore(catalog.Embedded(), w, 0)
 	for _, r := range w.Resources {
 		tb, err := catalog.Embedded().Table(r.Type)
 		if err != nil {

@@ -12,10 +12,16 @@ import (
 )
 
 // change runs what makes or changes tables of DuckDB's own, fed by whatever
-// it reads. Cloud tables can't be changed.
+// it reads, and hands on what writes to a cloud table.
 func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
-	if e, _, ok := s.cloudTable(st.Target); ok {
-		return nil, readOnly(st, st.Word, e.Name()).At(st.Text, st.Target[0].Pos)
+	if e, form, ok := s.cloudTable(st.Target); ok {
+		if st.Verb != syntax.Write {
+			return nil, readOnly(st, st.Word, e.Name()).At(st.Text, st.Target[0].Pos)
+		}
+		return s.write(ctx, st, e, form)
+	}
+	if s.tx != nil {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "a transaction is for the tables of AWS alone: %s would be done at once", st.Word).At(st.Text, 0).WithHint("COMMIT or ROLLBACK first")
 	}
 	if st.Verb == syntax.Make {
 		if err := s.made(st); err != nil {
@@ -66,7 +72,7 @@ func (s *Session) fillUnbound(ctx context.Context, c *engine.Copy, p *plan.Plan,
 	if later || len(p.Scans) == 0 {
 		return text, nil
 	}
-	if err := s.fetch(ctx, c, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders, nil); err != nil {
 		return text, err
 	}
 	wide, err := s.widePaths(ctx, p)

@@ -23,6 +23,7 @@ type explanation struct {
 	Scope  scopeExplained `json:"scope"`
 	Scans  []scanLine     `json:"scans"`
 	Calls  string         `json:"calls"`
+	Writes string         `json:"writes,omitempty"` // of a statement that changes a table
 	Unused []unusedLine   `json:"not_used"`
 	Needs  policy         `json:"needs"`
 	// Analyzed is what happened, of EXPLAIN ANALYZE.
@@ -83,16 +84,14 @@ func (s *Session) explain(ctx context.Context, st syntax.Statement) (*engine.Row
 	if len(inner) != 1 {
 		return nil, sqlerr.New(sqlerr.SyntaxError, "EXPLAIN needs a statement").At(st.Text, len(st.Text)).WithHint("EXPLAIN SELECT …")
 	}
-	if inner[0].Verb != syntax.Read {
-		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN takes a query").At(st.Text, at)
-	}
-	s.explaining = true
-	p, err := s.plan(ctx, inner[0])
-	s.explaining = false
+	p, w, err := s.planExplained(ctx, inner[0])
 	if err != nil {
 		return nil, shifted(err, inner[0].Text, st.Text, at)
 	}
-	x := s.explained(ctx, p)
+	if o.analyze && w != nil {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN ANALYZE would run it, and %s changes %s", w.st.Word, w.table.Name()).At(st.Text, at).WithHint("EXPLAIN, or skyql query --plan")
+	}
+	x := s.explained(ctx, p, w)
 	if o.analyze {
 		if err := s.analyze(ctx, inner[0], x); err != nil {
 			return nil, shifted(err, inner[0].Text, st.Text, at)
@@ -105,6 +104,61 @@ func (s *Session) explain(ctx context.Context, st syntax.Statement) (*engine.Row
 		return engine.Lines("QUERY PLAN", strings.Split(indented(x), "\n")), nil
 	}
 	return engine.Lines("QUERY PLAN", x.lines()), nil
+}
+
+// planExplained plans a query, or what a statement that changes a cloud table
+// reads; then w is that statement.
+func (s *Session) planExplained(ctx context.Context, st syntax.Statement) (p *plan.Plan, w *writing, err error) {
+	s.explaining = true
+	defer func() { s.explaining = false }()
+	if st.Verb == syntax.Read {
+		p, err = s.plan(ctx, st)
+		return p, nil, err
+	}
+	e, form, ok := s.cloudTable(st.Target)
+	if st.Verb != syntax.Write || !ok {
+		return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN takes a query, or a change of a table of AWS").At(st.Text, 0)
+	}
+	if w, err = s.writing(ctx, st, e, form); err != nil {
+		return nil, nil, err
+	}
+	if err := w.makePlan(ctx); err != nil {
+		return nil, nil, err
+	}
+	return w.plan, w, nil
+}
+
+// calls are the operations by which a statement changes its table.
+func (w *writing) calls() []string {
+	var out []string
+	add := func(word string) {
+		op := map[string]string{"INSERT": "CreateResource", "UPDATE": "UpdateResource", "DELETE": "DeleteResource"}[word]
+		if op != "" && !slices.Contains(out, op) {
+			out = append(out, op)
+		}
+	}
+	add(w.w.Word)
+	for _, x := range w.w.Whens {
+		add(x.Action)
+	}
+	return out
+}
+
+// explain says what a statement changes, and adds the actions that it needs
+// for that: updating reads first, and making looks at what was made.
+func (w *writing) explain(actions map[string]bool) string {
+	t := w.table
+	for _, op := range w.calls() {
+		h := map[string]*catalog.Handler{"CreateResource": t.Create, "UpdateResource": t.Update, "DeleteResource": t.Delete}[op]
+		if h == nil {
+			continue
+		}
+		for _, p := range append([]string{"cloudformation:" + op, "cloudformation:GetResourceRequestStatus"}, h.Permissions...) {
+			actions[p] = true
+		}
+		grant(actions, t, false, op != "DeleteResource")
+	}
+	return fmt.Sprintf("%s for each row of %s that is not as it was", strings.Join(w.calls(), ", "), t.Name())
 }
 
 // shifted moves an error's place from the inner statement to the outer one.
@@ -154,8 +208,8 @@ func explainOptions(st syntax.Statement) (o explainOption, at int, err error) {
 	return o, len(st.Text), nil
 }
 
-// explained says what a plan would do.
-func (s *Session) explained(ctx context.Context, p *plan.Plan) *explanation {
+// explained says what a plan would do; w is nil but for a change.
+func (s *Session) explained(ctx context.Context, p *plan.Plan, w *writing) *explanation {
 	x := &explanation{Unused: []unusedLine{}}
 	x.Scope = s.scopeOf(ctx)
 	number := map[string]int{}
@@ -201,6 +255,9 @@ func (s *Session) explained(ctx context.Context, p *plan.Plan) *explanation {
 		if n := len(x.Scope.Regions) * len(x.Scope.Accounts); n > 1 {
 			x.Calls += fmt.Sprintf(", in each of %d accounts × %d regions that its keys leave", len(x.Scope.Accounts), len(x.Scope.Regions))
 		}
+	}
+	if w != nil {
+		x.Writes = w.explain(actions)
 	}
 	for _, u := range p.Unused {
 		x.Unused = append(x.Unused, unusedLine{u.Text, u.Reason})
@@ -472,6 +529,9 @@ func (x *explanation) lines() []string {
 	}
 	w.Flush()
 	fmt.Fprintf(&b, "\ncalls      %s\n", x.Calls)
+	if x.Writes != "" {
+		fmt.Fprintf(&b, "writes     %s\n", x.Writes)
+	}
 	if len(x.Unused) == 0 {
 		b.WriteString("not used   nothing: every condition that can narrow does\n")
 	}

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
 	"github.com/skyql/skyql/internal/fetch"
@@ -18,10 +19,17 @@ import (
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
+// A keeping is what a write keeps of what it reads: the resources of the table
+// that it writes to, whole. What is read for one is read anew, all or nothing.
+type keeping struct {
+	table *catalog.Table
+	docs  map[rowKey]document
+}
+
 // fetch makes the calls of a plan, stage by stage: a scan whose keys are values
-// of another one waits for that.
-func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loaders map[*catalog.Table]*engine.Loader) error {
-	l := &loading{session: s, copy: c, loaders: loaders, wide: map[*catalog.Table][]engine.Widened{}}
+// of another one waits for that. keep is nil but for a write.
+func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loaders map[*catalog.Table]*engine.Loader, keep *keeping) error {
+	l := &loading{session: s, copy: c, loaders: loaders, keep: keep, wide: map[*catalog.Table][]engine.Widened{}}
 	s.report = fetch.Report{}
 	defer s.keepMissing(ctx)
 	last := 0
@@ -38,6 +46,10 @@ func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loade
 				return err
 			}
 			s.checkKeys(sc)
+			s.unlimit(sc)
+			if keep != nil {
+				s.addRecent(ctx, sc)
+			}
 			if len(sc.Boxes) > 0 {
 				scans = append(scans, sc)
 			}
@@ -53,7 +65,44 @@ func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loade
 			}
 		}
 	}
+	if keep != nil && !slices.ContainsFunc(p.Scans, func(sc *plan.Scan) bool { return sc.Table == keep.table }) {
+		return l.finish(ctx, keep.table) // nothing of it is read, but what is pending is there
+	}
 	return nil
+}
+
+// unlimit takes back where a scan may stop early: of what it reads, some is
+// pending and doesn't count.
+func (s *Session) unlimit(sc *plan.Scan) {
+	if len(s.tx.of(sc.Table.Type)) == 0 {
+		return
+	}
+	for i := range sc.Boxes {
+		sc.Boxes[i].Limit, sc.Boxes[i].Order = 0, ""
+	}
+}
+
+// addRecent adds to a scan that lists what was made in the last minutes.
+func (s *Session) addRecent(ctx context.Context, sc *plan.Scan) {
+	if sc.Table.Read == nil || !slices.ContainsFunc(sc.Boxes, func(b plan.Box) bool { return b.Identifiers == nil }) {
+		return
+	}
+	for _, p := range s.recent(ctx) {
+		if p.Type == sc.Table.Type && s.inScope(sc, p) {
+			sc.Boxes = append(sc.Boxes, plan.Box{Accounts: plan.NewSet(p.Account), Regions: plan.NewSet(p.Region), Identifiers: plan.NewSet(p.Identifier)})
+		}
+	}
+}
+
+// inScope reports whether a scan may list what was made somewhere.
+func (s *Session) inScope(sc *plan.Scan, p change.Past) bool {
+	return slices.ContainsFunc(sc.Boxes, func(b plan.Box) bool {
+		inAccounts := b.Accounts == nil && (len(s.settings.Accounts) == 0 || slices.ContainsFunc(s.settings.Accounts, isPattern) || slices.Contains(s.settings.Accounts, p.Account)) ||
+			slices.Contains(b.Accounts, p.Account)
+		inRegions := b.Regions == nil && (sc.Table.Global || len(s.settings.Regions) == 0 || slices.ContainsFunc(s.settings.Regions, isPattern) || slices.Contains(s.settings.Regions, p.Region)) ||
+			slices.Contains(b.Regions, p.Region)
+		return inAccounts && inRegions
+	})
 }
 
 func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading) error {
@@ -71,9 +120,13 @@ func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading
 	if err := s.tellOutside(ctx, scans, scope); err != nil {
 		return err
 	}
-	report, err := link.fetcher.Run(ctx, fetch.Request{Scans: scans, Scope: scope, Sink: l, Sieve: l,
-		Warn: s.settings.OnError == Warn, MaxAge: s.settings.Cache, MaxCalls: s.settings.maxCalls(),
-		Distrust: s.settings.Hydrate == "always", Trust: s.settings.Hydrate == "never", Progress: s.options.Progress})
+	q := fetch.Request{Scans: scans, Scope: scope, Sink: l, Sieve: l, MaxCalls: s.settings.maxCalls(), Progress: s.options.Progress}
+	if l.keep != nil {
+		q.Distrust = true
+	} else {
+		q.Warn, q.MaxAge, q.Distrust, q.Trust = s.settings.OnError == Warn, s.settings.Cache, s.settings.Hydrate == "always", s.settings.Hydrate == "never"
+	}
+	report, err := link.fetcher.Run(ctx, q)
 	s.calls += report.Calls()
 	for _, n := range report.Notices {
 		s.notify("%s", n)
@@ -87,7 +140,7 @@ func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading
 	if report.Oldest > 0 {
 		s.notify("%s old: SET cache = '0s' reads anew", report.Oldest.Round(time.Second))
 	}
-	if s.settings.Hydrate == "never" {
+	if q.Trust {
 		s.notify("hydrate is 'never': what lists don't tell reads as NULL")
 	}
 	return err
@@ -105,6 +158,7 @@ func message(err error) string {
 type loading struct {
 	session *Session
 	copy    *engine.Copy
+	keep    *keeping // nil but for a write
 
 	mu      sync.Mutex
 	loaders map[*catalog.Table]*engine.Loader
@@ -116,6 +170,13 @@ func (l *loading) Add(ctx context.Context, t *catalog.Table, rows []fetch.Row) e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range rows {
+		key := rowKey{t.Type, r.Account, r.Region, r.Identifier}
+		if l.session.tx.has(key) {
+			continue // what the transaction wants of it counts
+		}
+		if l.keep != nil && l.keep.table == t {
+			l.keep.docs[key] = document{r.Properties, time.Now()}
+		}
 		if err := l.loaders[t].Append(ctx, r.Account, r.Region, r.Identifier, r.Properties); err != nil {
 			return err
 		}
@@ -162,6 +223,13 @@ func (l *loading) batch(ctx context.Context, t *catalog.Table, columns []int, ro
 
 // finish completes a table, so that statements can read it.
 func (l *loading) finish(ctx context.Context, t *catalog.Table) error {
+	for _, w := range l.session.tx.of(t.Type) {
+		if w.after != nil {
+			if err := l.loaders[t].Append(ctx, w.key.account, w.key.region, w.key.identifier, w.after); err != nil {
+				return err
+			}
+		}
+	}
 	wide, err := l.loaders[t].Finish(ctx)
 	l.wide[t] = wide
 	for _, w := range wide {

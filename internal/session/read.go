@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -20,10 +21,8 @@ func (s *Session) read(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 	if err != nil {
 		return nil, err
 	}
-	if strings.Contains(strings.ToLower(st.Text), "tag(") {
-		if err := s.db.Helpers(ctx); err != nil {
-			return nil, err
-		}
+	if err := s.helpers(ctx, st); err != nil {
+		return nil, err
 	}
 	c := s.db.Begin()
 	text, err := s.fill(ctx, c, p)
@@ -48,6 +47,9 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 	tree, err := s.db.Parse(ctx, st.Reading)
 	if err != nil {
 		return nil, s.parseFailed(ctx, err, st)
+	}
+	if err := s.permit(tree, st); err != nil {
+		return nil, err
 	}
 	q, err := syntax.Decode(tree)
 	if err != nil {
@@ -80,6 +82,9 @@ func (s *Session) checkParams(st syntax.Statement) error {
 		}
 		name := t.Text[1:]
 		if _, ok := s.options.Params[name]; ok {
+			continue
+		}
+		if n, err := strconv.Atoi(name); err == nil && n > 0 && (s.preparing || n <= len(s.values)) {
 			continue
 		}
 		e := sqlerr.New(sqlerr.UndefinedParameter, "parameter %s has no value", t.Text).At(st.Text, t.Pos)
@@ -230,7 +235,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 			return plan.Macro{Params: m.Params, Body: m.Body}, err == nil && m.Body != ""
 		},
 		Parse: parse,
-		Param: func(name string) (string, bool) { v, ok := s.options.Params[name]; return v, ok },
+		Param: s.param,
 		Text:  text,
 		Header: func(e *syntax.Expr) (string, error) {
 			text, err := text(e.AsSelect())
@@ -246,7 +251,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
-			if (s.local || strings.Contains(strings.ToUpper(query), "COLLATE")) && s.db.Collates(ctx, query) {
+			if s.collates(query) && s.db.Collates(ctx, query) {
 				return nil, false
 			}
 			cols, err := s.db.Describe(ctx, query, s.options.Params)
@@ -262,6 +267,12 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		Explain: s.explaining,
 		Probe:   s.probe,
 	}
+}
+
+// collates reports whether a query may give text with a collation of its own,
+// as far as the session's statements tell: DuckDB is asked only then.
+func (s *Session) collates(query string) bool {
+	return s.collated || strings.Contains(strings.ToUpper(query), "COLLATE")
 }
 
 // maxKeys is how many values may become keys: a table of which more are wanted
@@ -289,18 +300,9 @@ func (s *Session) localTable(cat, schema, name string) (plan.Local, bool) {
 // is said before any call.
 func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (syntax.Rewritten, error) {
 	text := p.Text(nil)
-	if p.Everything {
-		if err := s.declare(ctx, c); err != nil {
-			return text, err
-		}
-	}
-	loaders := map[*catalog.Table]*engine.Loader{}
-	for _, sc := range p.Scans {
-		l, err := c.Table(ctx, sc.Table, sc.Columns)
-		if err != nil {
-			return text, err
-		}
-		loaders[sc.Table] = l
+	loaders, err := s.empty(ctx, c, p)
+	if err != nil {
+		return text, err
 	}
 	if len(p.Scans) == 0 {
 		return text, nil
@@ -310,11 +312,29 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 			return text, err
 		}
 	}
-	if err := s.fetch(ctx, c, p, loaders); err != nil {
+	if err := s.fetch(ctx, c, p, loaders, nil); err != nil {
 		return text, err
 	}
 	wide, err := s.widePaths(ctx, p)
 	return p.Text(wide), err
+}
+
+// empty puts the tables of a plan into a copy, with nothing in them.
+func (s *Session) empty(ctx context.Context, c *engine.Copy, p *plan.Plan) (map[*catalog.Table]*engine.Loader, error) {
+	if p.Everything {
+		if err := s.declare(ctx, c); err != nil {
+			return nil, err
+		}
+	}
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range p.Scans {
+		l, err := c.Table(ctx, sc.Table, sc.Columns)
+		if err != nil {
+			return nil, err
+		}
+		loaders[sc.Table] = l
+	}
+	return loaders, nil
 }
 
 // dynamic reports whether a statement's columns depend on rows: a PIVOT that

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"slices"
 	"strings"
 	"time"
@@ -44,8 +43,13 @@ type Options struct {
 	// Progress is told of every call and batch of rows; may be nil. It is
 	// called from several goroutines.
 	Progress func(fetch.Stats)
+	// Changes says what the session may do to the cloud.
+	Changes Changes
 	// Link is shared by sessions of one process; nil: one of the session's own.
 	Link *Link
+	// Confine is for a session that runs statements of others: it reads, and
+	// reaches nothing but AWS and its own memory. nil: it may do everything.
+	Confine *engine.Confinement
 }
 
 // A Link is one set of credentials, what is known of the limits of each
@@ -53,6 +57,7 @@ type Options struct {
 type Link struct {
 	cloud   *cloudcontrol.Cloud
 	fetcher *fetch.Fetcher
+	catalog *catalog.Catalog
 }
 
 // NewLink loads credentials and endpoints. It makes no call to AWS.
@@ -64,11 +69,15 @@ func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, lo
 	if c == nil {
 		c = catalog.Embedded()
 	}
-	return &Link{cloud, fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
+	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
 		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
 			return cloud.Client(ctx, account, region)
 		}})}, nil
 }
+
+// Observe has f told of every call, from several goroutines. It is for before
+// the first session.
+func (l *Link) Observe(f func(fetch.Call)) { l.fetcher.Observe(f) }
 
 // A Session runs statements, one after the other. It is not safe for
 // concurrent use.
@@ -81,9 +90,12 @@ type Session struct {
 	service  string // of USE
 	macros   map[string]bool
 	local    bool // DuckDB may hold tables of the user's
+	collated bool // and some of their columns may have a collation
 
 	link *Link
+	tx   *pending // of the open transaction; nil for none
 
+	planned      int // changes that plans had
 	calls        int
 	missing      int          // parts of scopes that could not be read
 	missingTable bool         // skyql.missing is there
@@ -91,7 +103,10 @@ type Session struct {
 	// narrow is what planning may drop; tests compare.
 	narrow     plan.Narrow
 	explaining bool
+	preparing  bool        // positional parameters have no values yet
 	probe      *plan.Probe // of tests
+	// values are those of $1, $2 … of the statement that runs.
+	values []any
 }
 
 // New opens a session. It makes no call to AWS.
@@ -107,7 +122,7 @@ func New(ctx context.Context, o Options) (*Session, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.link = o.Link
-	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir})
+	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir, Confine: o.Confine})
 	if err != nil {
 		return nil, err
 	}
@@ -165,13 +180,7 @@ func checkText(script string) error {
 }
 
 func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(context.Context, Result) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil { // a broken promise of ours, see STYLE of errors: shown, not thrown
-			s.log.Error("panic", "value", p, "stack", string(debug.Stack()))
-			err = sqlerr.New(sqlerr.Internal, "internal error: %v", p).
-				WithDetail("this is a fault of skyql, not of the statement; please report it with the statement")
-		}
-	}()
+	defer s.recovered(&err)
 	if err := ctx.Err(); err != nil {
 		return s.canceled(ctx)
 	}
@@ -207,10 +216,17 @@ func (s *Session) notify(format string, args ...any) {
 
 // run takes a statement to its rows.
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	if err := s.permit(nil, st); err != nil {
+		return nil, err
+	}
+	if st.Verb != syntax.Read {
+		up := strings.ToUpper(st.Text)
+		s.collated = s.collated || strings.Contains(up, "COLLAT") || st.Word == "ATTACH" || st.Word == "IMPORT" || st.Word == "EXECUTE"
+	}
 	switch st.Verb {
 	case syntax.Read:
-		if !s.missingTable && strings.Contains(strings.ToLower(st.Text), "skyql.") {
-			if err := s.makeMissing(ctx, nil); err != nil {
+		if strings.Contains(strings.ToLower(st.Text), "skyql.") {
+			if err := s.makeOwn(ctx); err != nil {
 				return nil, err
 			}
 		}
@@ -235,7 +251,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	switch st.Word {
 	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
-		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "transactions are not supported").At(st.Text, 0)
+		return nil, s.transaction(ctx, st)
 	}
 	if at, name := s.mentions(st); at >= 0 {
 		return nil, readOnly(st, st.Word, name).At(st.Text, at)
@@ -289,7 +305,7 @@ func isProvider(name string) bool {
 }
 
 func readOnly(st syntax.Statement, word, name string) *sqlerr.Error {
-	return sqlerr.New(sqlerr.FeatureNotSupported, "%s: %s can only be read by this version", strings.ToLower(word), name)
+	return sqlerr.New(sqlerr.FeatureNotSupported, "%s is nothing that can be done to %s", word, name).WithHint("INSERT, UPDATE, DELETE or MERGE")
 }
 
 // connect loads credentials and endpoints, once.

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/plan"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -40,6 +41,22 @@ type Settings struct {
 	// Hydrate is "missing" (also ""), "always" or "never": resources are read
 	// one by one where their list doesn't tell enough, always, or never.
 	Hydrate string
+	// MaxChanges is how many changes a plan may have; 0 is 50.
+	MaxChanges int
+	// AllowAllRows lets a statement change every row of a table that was listed.
+	AllowAllRows bool
+	// Protect are rules for what must not be deleted or replaced: tag:env=prod,
+	// type:aws.rds.*, identifier:prod-*.
+	Protect []string
+	// Checks is "warn" (also "") or "strict": what the schema has against a
+	// value and AWS may not have is said in the plan, or an error.
+	Checks string
+	// Replace is "refuse" (also "") or "allow": what can't be updated is
+	// deleted and made anew.
+	Replace string
+	// OnChangeError is "continue" (also "") or "stop": after a change that
+	// failed, only what waits for it is left undone, or all that hasn't begun.
+	OnChangeError string
 	// Pushdown is "on" (also "") or "off": off fetches whole tables in the
 	// scope of a statement, and gives the same rows.
 	Pushdown string
@@ -73,9 +90,19 @@ var settings = []setting{
 	{"accounts", "twelve digits such as 111122223333, org, 1234*, !111122223333",
 		func(s *Settings, v []string) error { s.Accounts = v; return nil },
 		func(s Settings) string { return strings.Join(s.Accounts, ",") }, func(to *Settings, from Settings) { to.Accounts = from.Accounts }},
+	{"allow_all_rows", "true, false",
+		func(s *Settings, v []string) (err error) {
+			word, err := oneOf(v[0], "true", "false", "on", "off")
+			s.AllowAllRows = word == "true" || word == "on"
+			return err
+		},
+		func(s Settings) string { return strconv.FormatBool(s.AllowAllRows) }, func(to *Settings, from Settings) { to.AllowAllRows = from.AllowAllRows }},
 	{"cache", "0s, 60s, 5m",
 		func(s *Settings, v []string) (err error) { s.Cache, err = duration(v[0]); return err },
 		func(s Settings) string { return s.Cache.String() }, func(to *Settings, from Settings) { to.Cache = from.Cache }},
+	{"checks", "warn, strict",
+		func(s *Settings, v []string) (err error) { s.Checks, err = oneOf(v[0], "warn", "strict"); return err },
+		func(s Settings) string { return cmp.Or(s.Checks, "warn") }, func(to *Settings, from Settings) { to.Checks = from.Checks }},
 	{"hydrate", "missing, always, never",
 		func(s *Settings, v []string) (err error) {
 			s.Hydrate, err = oneOf(v[0], "missing", "always", "never")
@@ -85,12 +112,32 @@ var settings = []setting{
 	{"max_calls", "a number from 1",
 		func(s *Settings, v []string) (err error) { s.MaxCalls, err = number(v[0], 1<<31-1); return err },
 		func(s Settings) string { return strconv.Itoa(s.maxCalls()) }, func(to *Settings, from Settings) { to.MaxCalls = from.MaxCalls }},
+	{"max_changes", "a number from 1",
+		func(s *Settings, v []string) (err error) { s.MaxChanges, err = number(v[0], 1<<31-1); return err },
+		func(s Settings) string { return strconv.Itoa(cmp.Or(s.MaxChanges, change.DefaultMaxChanges)) }, func(to *Settings, from Settings) { to.MaxChanges = from.MaxChanges }},
+	{"on_change_error", "continue, stop",
+		func(s *Settings, v []string) (err error) {
+			s.OnChangeError, err = oneOf(v[0], "continue", "stop")
+			return err
+		},
+		func(s Settings) string { return cmp.Or(s.OnChangeError, "continue") }, func(to *Settings, from Settings) { to.OnChangeError = from.OnChangeError }},
 	{"on_error", "fail, warn",
 		func(s *Settings, v []string) (err error) { s.OnError, err = oneOf(v[0], Fail, Warn); return err },
 		func(s Settings) string { return cmp.Or(s.OnError, Fail) }, func(to *Settings, from Settings) { to.OnError = from.OnError }},
 	{"parallel", "a number from 1 to 1000",
 		func(s *Settings, v []string) (err error) { s.Parallel, err = number(v[0], 1000); return err },
 		func(s Settings) string { return strconv.Itoa(s.parallel()) }, func(to *Settings, from Settings) { to.Parallel = from.Parallel }},
+	{"protect", "tag:env=prod, type:aws.rds.*, identifier:prod-*",
+		func(s *Settings, v []string) error {
+			for _, p := range v {
+				if _, err := change.ParseProtection(p); err != nil {
+					return err
+				}
+			}
+			s.Protect = v
+			return nil
+		},
+		func(s Settings) string { return strings.Join(s.Protect, ",") }, func(to *Settings, from Settings) { to.Protect = from.Protect }},
 	{"pushdown", "on, off",
 		func(s *Settings, v []string) (err error) {
 			switch strings.ToLower(v[0]) {
@@ -103,6 +150,9 @@ var settings = []setting{
 			return err
 		},
 		func(s Settings) string { return cmp.Or(s.Pushdown, "on") }, func(to *Settings, from Settings) { to.Pushdown = from.Pushdown }},
+	{"replace", "refuse, allow",
+		func(s *Settings, v []string) (err error) { s.Replace, err = oneOf(v[0], "refuse", "allow"); return err },
+		func(s Settings) string { return cmp.Or(s.Replace, "refuse") }, func(to *Settings, from Settings) { to.Replace = from.Replace }},
 	{"regions", "all, us-east-1, eu-*, !eu-west-1",
 		func(s *Settings, v []string) error { s.Regions = v; return nil },
 		func(s Settings) string { return strings.Join(s.Regions, ",") }, func(to *Settings, from Settings) { to.Regions = from.Regions }},
@@ -252,6 +302,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		toks = toks[1:]
 	}
 	if !toks[0].IsName() {
+		if err := s.permitSetting(st, toks[0].Text); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil) // DuckDB's parser says what is missing
 	}
 	if err := mayChange(st, toks[0]); err != nil {
@@ -260,6 +313,9 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	name := strings.ToLower(toks[0].Text)
 	own := settingOf(name)
 	if own == nil {
+		if err := s.permitSetting(st, name); err != nil {
+			return err
+		}
 		return s.db.Exec(ctx, st.Text, nil)
 	}
 	var values []string
@@ -284,6 +340,10 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 	}
 	return nil
 }
+
+// Setting gives a setting as SHOW prints it; ok is false if there is none of
+// that name.
+func (s *Session) Setting(name string) (value string, ok bool) { return s.value(name) }
 
 // mayChange refuses to change a setting of DuckDB's that skyql relies on, with
 // SET or PRAGMA.

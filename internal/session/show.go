@@ -22,6 +22,9 @@ func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 		return nil, sqlerr.New(sqlerr.SyntaxError, "SHOW what?").At(st.Text, st.Tokens[0].Pos).WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
 	}
 	what := strings.ToUpper(toks[0].Text)
+	if what == "PLAN" && len(toks) == 2 {
+		return s.showPlan(ctx)
+	}
 	in, like, err := showParts(st, toks[1:])
 	if err != nil {
 		return nil, err
@@ -42,6 +45,10 @@ func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 	}
 	if v, ok := s.value(what); ok && len(toks) == 2 {
 		return engine.Static(engineColumns(strings.ToLower(what)), [][]any{{v}}), nil
+	}
+	if s.options.Confine != nil {
+		return nil, sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", strings.ToLower(what)).At(st.Text, toks[0].Pos).
+			WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
 	}
 	return s.db.Plain(ctx, st.Text, nil)
 }

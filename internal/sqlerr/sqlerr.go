@@ -9,7 +9,9 @@ package sqlerr
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -95,6 +97,30 @@ func From(err error) *Error {
 	}
 	return &Error{Code: Internal, Message: err.Error(), Err: err}
 }
+
+// Show writes any error the way a terminal shows it. Nothing in it can drive
+// the terminal: control characters are spelled out.
+func Show(err error) string {
+	text := fmt.Sprintf("error: %v\n", err)
+	var e *Error
+	if errors.As(err, &e) {
+		text = e.Format()
+	}
+	if !strings.ContainsFunc(text, drives) {
+		return text
+	}
+	var b strings.Builder
+	for _, r := range text {
+		if drives(r) {
+			b.WriteString(strings.Trim(strconv.QuoteRuneToASCII(r), "'"))
+			continue
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+func drives(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t' }
 
 // Format writes the error the way a terminal shows it: message and code, the
 // line with a caret, detail, hint. It ends with a line feed.

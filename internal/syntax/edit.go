@@ -63,3 +63,14 @@ func (r Rewritten) Offset(pos int) int {
 	}
 	return min(max(pos-shift, 0), len(r.Original))
 }
+
+// Part gives a part of the original as it is after the edits inside it.
+func (r Rewritten) Part(s Span) string {
+	var inside []Edit
+	for _, e := range r.edits {
+		if e.Pos >= s.Pos && e.End <= s.End {
+			inside = append(inside, Edit{e.Pos - s.Pos, e.End - s.Pos, e.Text})
+		}
+	}
+	return Rewrite(r.Original[s.Pos:s.End], inside).Text
+}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -13,7 +14,11 @@ import (
 // SELECT-like statement. What the tree holds in a place that is not known here
 // is not dropped: expressions and queries found there are kept in Other,
 // Exprs, Inner or Args.
-func Decode(tree []byte) (*Query, error) {
+func Decode(tree []byte) (*Query, error) { return DecodeAt(tree, nil) }
+
+// DecodeAt is Decode for the tree of a text that was composed of another one:
+// at turns its places into those of the other.
+func DecodeAt(tree []byte, at func(int) int) (*Query, error) {
 	d := json.NewDecoder(bytes.NewReader(tree))
 	d.UseNumber()
 	var doc struct {
@@ -29,7 +34,30 @@ func Decode(tree []byte) (*Query, error) {
 	if doc.Error || len(doc.Statements) != 1 || doc.Statements[0].Node == nil {
 		return nil, fmt.Errorf("syntax: tree of %d statements: %s", len(doc.Statements), doc.Message)
 	}
+	if at != nil {
+		relocate(doc.Statements[0].Node, at)
+	}
 	return query(doc.Statements[0].Node), nil
+}
+
+// relocate moves every place in a tree.
+func relocate(v any, at func(int) int) {
+	switch v := v.(type) {
+	case object:
+		for _, x := range v {
+			relocate(x, at)
+		}
+		if i := loc(v); i >= 0 {
+			v["query_location"] = noLocation
+			if to := at(i); to >= 0 {
+				v["query_location"] = json.Number(strconv.Itoa(to))
+			}
+		}
+	case []any:
+		for _, x := range v {
+			relocate(x, at)
+		}
+	}
 }
 
 type object = map[string]any

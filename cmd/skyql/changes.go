@@ -1,0 +1,154 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/pflag"
+	"golang.org/x/term"
+
+	"github.com/skyql/skyql/internal/change"
+	"github.com/skyql/skyql/internal/session"
+	"github.com/skyql/skyql/internal/sqlerr"
+)
+
+// An agreement is the flags that say what may become of a plan.
+type agreement struct {
+	yes, plan, noWait bool
+	planFile          string
+	timeout           time.Duration
+	planFormat        string // text or json
+	told              *reporter
+}
+
+func (a *agreement) register(f *pflag.FlagSet) {
+	f.BoolVar(&a.yes, "yes", false, "agree to every plan: make the changes without asking")
+	f.BoolVar(&a.plan, "plan", false, "show what would change and stop: exit status 0 nothing, 2 changes")
+	f.StringVar(&a.planFile, "plan-file", "", "write the plan to a file, for skyql apply, and stop")
+	f.BoolVar(&a.noWait, "no-wait", false, "don't wait for the end of changes: skyql recover asks later")
+	f.DurationVar(&a.timeout, "timeout", 0, "how long a change may take (default: as long as its handler)")
+}
+
+// terms turn the flags into what the session asks for.
+func (a *agreement) terms(s streams, sandbox bool) session.Changes {
+	dir := filepath.Join(stateDir(), "journal")
+	if sandbox {
+		dir = filepath.Join(stateDir(), "sandbox", "journal")
+	}
+	a.plan = a.plan || a.planFile != ""
+	r := &reporter{s: s, format: a.planFormat}
+	a.told = r
+	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
+	if a.planFile != "" {
+		c.Show = func(set *change.Set) {
+			r.show(set)
+			r.err = savePlan(a.planFile, set)
+		}
+	}
+	switch tty := terminalDevice(s); {
+	case a.yes:
+		c.Approve = func(context.Context, *change.Set) (bool, error) { return true, nil }
+	case tty != "":
+		c.Asked = true
+		c.Approve = func(ctx context.Context, _ *change.Set) (bool, error) { return ask(ctx, tty, s) }
+	}
+	return c
+}
+
+// outcome is what a script that ran to its end came to.
+func (a *agreement) outcome(sess *session.Session) error {
+	switch open, wants := sess.InTransaction(); {
+	case open && wants:
+		return sqlerr.New("25P02", "the transaction is still open: nothing of it was changed").WithHint("COMMIT")
+	case sess.Missing() > 0:
+		return errMissing
+	case a.plan && sess.Planned() > 0:
+		return errChanges
+	}
+	return a.told.err
+}
+
+func savePlan(path string, set *change.Set) error {
+	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	return errors.Join(set.Save(f), f.Close())
+}
+
+// A reporter writes plans, and what became of them, to standard error.
+type reporter struct {
+	s      streams
+	format string
+	err    error
+}
+
+func (r *reporter) show(set *change.Set) {
+	if r.format == "json" {
+		text, err := json.MarshalIndent(set, "", "  ")
+		if err == nil {
+			fmt.Fprintf(r.s.out, "%s\n", text)
+		}
+		r.err = errors.Join(r.err, err)
+		return
+	}
+	r.err = errors.Join(r.err, set.WriteText(r.s.err))
+}
+
+func (r *reporter) done(report *change.Report) { r.err = errors.Join(r.err, report.WriteText(r.s.err)) }
+
+// terminalDevice is where a person can be asked: the terminal device, whatever the
+// standard streams are; "" where there is none.
+func terminalDevice(s streams) string {
+	if f, ok := s.err.(*os.File); !ok || !term.IsTerminal(int(f.Fd())) {
+		return ""
+	}
+	const device = "/dev/tty"
+	f, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return ""
+	}
+	f.Close()
+	return device
+}
+
+// ask asks on a terminal whether the plan shall come true.
+func ask(ctx context.Context, device string, s streams) (bool, error) {
+	tty, err := os.OpenFile(device, os.O_RDWR, 0)
+	if err != nil {
+		return false, err
+	}
+	defer tty.Close()
+	io.WriteString(tty, `Apply these changes? Only "yes" does: `)
+	line := make(chan string, 1)
+	go func() { // ends with the answer, or with the program
+		text, _ := bufio.NewReader(tty).ReadString('\n')
+		line <- text
+	}()
+	select {
+	case text := <-line:
+		return strings.TrimSpace(text) == "yes", nil
+	case <-ctx.Done():
+		return false, context.Cause(ctx)
+	}
+}
+
+// errChanges is the end of --plan where there is something to do.
+var errChanges = errors.New("there are changes")
+
+var interrupts = sync.OnceValue(func() chan struct{} { return make(chan struct{}) })
+
+// signals are the interrupts that main counts.
+var signals = sync.OnceValue(func() chan os.Signal { return make(chan os.Signal, 3) })
+
+// secondInterrupt is closed when the program is interrupted for the second time.
+func secondInterrupt() <-chan struct{} { return interrupts() }

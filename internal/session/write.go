@@ -1,0 +1,613 @@
+package session
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/change"
+	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/plan"
+	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
+)
+
+// A writing is an INSERT, UPDATE, DELETE or MERGE of a cloud table under way.
+type writing struct {
+	*Session
+	st    syntax.Statement
+	w     syntax.Clauses
+	table *catalog.Table
+	form  catalog.Form
+
+	copy    *engine.Copy
+	plan    *plan.Plan
+	docs    map[rowKey]document // of the table, as they were read
+	account string              // of new rows that name none
+	region  string
+
+	returning *plan.Plan // of RETURNING's query; nil for none
+}
+
+// write runs a statement that changes a cloud table: on the copy of what it can
+// touch, whose rows that differ afterwards are what it wants. Outside a
+// transaction that is what happens then; inside one it waits for COMMIT.
+func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*engine.Rows, error) {
+	w, err := s.writing(ctx, st, e, form)
+	if err != nil {
+		return nil, err
+	}
+	want := newPending()
+	if s.tx != nil {
+		want = s.tx.clone()
+	}
+	changed, err := w.run(ctx, want)
+	if err != nil {
+		return nil, err
+	}
+	if s.tx != nil {
+		if len(s.tx.order) == 0 {
+			s.notify("%d planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it", len(changed))
+		} else {
+			s.notify("%d planned", len(changed))
+		}
+		s.tx = want
+		return w.returned(ctx, wantedRows(changed))
+	}
+	now, err := s.carryOut(ctx, want, w.w.Returning.Some())
+	if err != nil {
+		return nil, w.pointed(err)
+	}
+	return w.returned(ctx, now)
+}
+
+// writing takes a statement apart that changes a cloud table.
+func (s *Session) writing(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*writing, error) {
+	t, err := s.catalog.Table(e.Type)
+	if err != nil {
+		return nil, err
+	}
+	w := &writing{Session: s, st: st, table: t, form: form, docs: map[rowKey]document{}}
+	return w, w.cut(ctx)
+}
+
+// pointed puts a caret under the value, or the column, of the first problem that
+// the statement shows.
+func (w *writing) pointed(err error) error {
+	var problems change.Problems
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || !errors.As(err, &problems) {
+		return err
+	}
+	for _, p := range problems.Errors() {
+		if at := w.shows(p.Column); at >= 0 {
+			e.At(w.st.Text, at)
+			break
+		}
+	}
+	return err
+}
+
+// shows gives the place where the statement sets a column, -1 for none.
+func (w *writing) shows(column string) int {
+	is := func(name string) bool {
+		i, ok := w.table.Column(name)
+		return ok && w.table.Columns[i].Name == column
+	}
+	for _, a := range w.w.Set {
+		if len(a.Columns) == 1 && is(a.Columns[0][0].Text) && a.Value.Some() {
+			return a.Value.Pos
+		}
+	}
+	for _, c := range w.w.Columns {
+		if is(c.Text) {
+			return c.Pos
+		}
+	}
+	return -1
+}
+
+// cut takes the statement apart, and refuses the forms that would only seem to
+// work on a copy.
+func (w *writing) cut(ctx context.Context) error {
+	name := w.table.Name()
+	var ok bool
+	w.w, ok = w.st.Clauses()
+	refuse := func(at int, what, instead string) error {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "%s", what).At(w.st.Text, at).WithHint("%s", instead)
+	}
+	switch {
+	case w.form != catalog.PluralForm && w.form != catalog.Singular:
+		return refuse(w.st.Target[0].Pos, fmt.Sprintf("this form of %s can only be read", name), "write to "+name)
+	case w.st.Word == "TRUNCATE":
+		return refuse(0, "TRUNCATE of "+name+" is not supported: it could not be looked over", "DELETE FROM "+name+" WHERE …")
+	case w.st.Word == "COPY":
+		return refuse(0, "COPY into "+name+" is not supported", "INSERT INTO "+name+" BY NAME FROM 'file.csv'")
+	case w.w.Upsert >= 0:
+		return refuse(w.w.Upsert, "AWS knows no upsert", "MERGE INTO "+name+" t USING … s ON … WHEN MATCHED THEN UPDATE SET … WHEN NOT MATCHED THEN INSERT …")
+	case !ok:
+		return w.misspelt(ctx)
+	}
+	return w.handlers()
+}
+
+// misspelt lets DuckDB's parser say what is wrong.
+func (w *writing) misspelt(ctx context.Context) error {
+	if err := w.db.Bind(ctx, w.st.Text); err != nil {
+		if e, ok := asError[*sqlerr.Error](err); ok && e.Code == sqlerr.SyntaxError {
+			return e
+		}
+	}
+	return sqlerr.New(sqlerr.FeatureNotSupported, "this form of %s is not supported", w.st.Word).At(w.st.Text, 0)
+}
+
+// handlers refuses what the type has no handler for.
+func (w *writing) handlers() error {
+	var missing, instead string
+	switch t := w.table; {
+	case w.w.Word == "INSERT" && t.Create == nil:
+		missing = "created"
+	case w.w.Word == "DELETE" && t.Delete == nil:
+		missing = "deleted"
+	case w.w.Word == "UPDATE" && t.Update == nil && w.settings.Replace != "allow":
+		missing, instead = "updated", "SET replace = 'allow' deletes and makes anew"
+	}
+	if missing == "" {
+		return nil
+	}
+	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", w.table.Name(), missing, w.table.Type).At(w.st.Text, w.st.Target[0].Pos)
+	if instead != "" {
+		return e.WithHint("%s", instead)
+	}
+	return e
+}
+
+// run runs the statement on a copy, and puts what it wants into want.
+func (w *writing) run(ctx context.Context, want *pending) ([]*wanted, error) {
+	if err := w.makePlan(ctx); err != nil {
+		return nil, err
+	}
+	if err := w.homes(ctx); err != nil {
+		return nil, err
+	}
+	w.copy = w.db.Begin()
+	defer w.copy.Close()
+	switch patch, desired := w.documents(); {
+	case patch >= 0:
+		return w.patched(ctx, want)
+	case desired >= 0:
+		return w.desired(ctx, desired, want)
+	}
+	text, err := w.fill(ctx, true)
+	if err == nil {
+		err = w.onlyOne(ctx, text)
+	}
+	if err == nil {
+		if err = w.copy.Track(ctx, w.table, w.account, w.region); err == nil {
+			err = w.db.Exec(ctx, text.Text, w.options.Params)
+		}
+	}
+	if err != nil {
+		return nil, w.here(err, text, w.st, w.plan)
+	}
+	changes, err := w.copy.Changes(ctx, w.table)
+	if err != nil {
+		return nil, err
+	}
+	return w.collect(changes, want)
+}
+
+// makePlan plans what the statement reads, and rewrites the names in it.
+func (w *writing) makePlan(ctx context.Context) error {
+	edits, err := w.edits()
+	if err != nil {
+		return err
+	}
+	if w.plan, err = w.planOf(ctx, w.w.Reading(w.st.Text)); err != nil {
+		return err
+	}
+	w.plan.Edit(edits...)
+	return nil
+}
+
+// planOf plans a query that was composed of the statement's parts.
+func (w *writing) planOf(ctx context.Context, c *syntax.Composed) (*plan.Plan, error) {
+	if strings.TrimSpace(c.Text) == "" {
+		return plan.None(w.st.Text), nil
+	}
+	tree, err := w.db.Parse(ctx, c.Text)
+	if err != nil {
+		return nil, w.misspelt(ctx)
+	}
+	q, err := syntax.DecodeAt(tree, c.Offset)
+	if err != nil {
+		return nil, err
+	}
+	p, err := plan.Make(q, w.st.Text, w.env(ctx))
+	if err != nil {
+		return nil, err
+	}
+	for _, n := range p.Notices {
+		w.notify("%s", n)
+	}
+	if err := checkRegions(p, w.st.Text); err != nil {
+		return nil, err
+	}
+	for _, sc := range p.Scans {
+		w.checkKeys(sc)
+	}
+	return p, nil
+}
+
+// edits give the names that no query of the statement holds: the table that an
+// INSERT names, and the columns that are set.
+func (w *writing) edits() ([]syntax.Edit, error) {
+	var out []syntax.Edit
+	if w.w.Returning.Some() { // asked for afterwards, of what AWS has then
+		out = append(out, syntax.Edit{Pos: w.w.ReturningClause.Pos, End: w.w.ReturningClause.End})
+	}
+	if w.st.Word == "REPLACE" { // StackQL's word
+		t := w.st.Tokens[0]
+		out = append(out, syntax.Edit{Pos: t.Pos, End: t.End, Text: "UPDATE"})
+	}
+	if w.w.Word == "INSERT" {
+		out = append(out, syntax.Edit{Pos: w.st.Target[0].Pos, End: w.st.Target[len(w.st.Target)-1].End, Text: w.name()})
+	}
+	column := func(parts []syntax.Part, insert bool) error {
+		e, err := w.column(parts, insert)
+		if err == nil && e.Text != "" {
+			out = append(out, e)
+		}
+		return err
+	}
+	for _, p := range w.w.Columns {
+		if err := column([]syntax.Part{p}, true); err != nil {
+			return nil, err
+		}
+	}
+	sets := w.w.Set
+	for _, x := range w.w.Whens {
+		sets = append(slices.Clip(sets), x.Set...)
+		for _, p := range x.Columns {
+			if err := column([]syntax.Part{p}, true); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, a := range sets {
+		for _, c := range a.Columns {
+			if err := column(c, false); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// name is the table's in the copy.
+func (w *writing) name() string {
+	return fmt.Sprintf("aws.%s.%s", engine.Quote(w.table.Service), engine.Quote(w.table.Plural))
+}
+
+// column finds a column that a statement sets, and writes it as DuckDB must
+// read it.
+func (w *writing) column(parts []syntax.Part, insert bool) (syntax.Edit, error) {
+	first := parts[0]
+	if strings.EqualFold(first.Text, desiredState) || strings.EqualFold(first.Text, patchDocument) {
+		return syntax.Edit{}, nil
+	}
+	i, ok := w.table.Column(first.Text)
+	if !ok {
+		e := sqlerr.New(sqlerr.UndefinedColumn, "column %q does not exist in %s", first.Text, w.table.Name()).At(w.st.Text, first.Pos)
+		if near := w.table.NearColumns(first.Text); len(near) > 0 {
+			return syntax.Edit{}, e.WithHint("%s", strings.Join(near, ", "))
+		}
+		return syntax.Edit{}, e.WithHint("DESCRIBE %s", w.table.Name())
+	}
+	name := w.table.Columns[i].Name
+	if len(parts) > 1 {
+		path := make([]string, 0, len(parts))
+		for _, p := range parts[1:] {
+			path = append(path, p.Text)
+		}
+		return syntax.Edit{}, sqlerr.New(sqlerr.FeatureNotSupported, "SET takes whole columns, not %s.%s", name, strings.Join(path, ".")).At(w.st.Text, first.Pos).
+			WithHint("SET %s = json_merge_patch(%s, {'%s': …})", name, name, strings.Join(path, "': {'"))
+	}
+	if !insert && i < 3 {
+		return syntax.Edit{}, sqlerr.New(sqlerr.FeatureNotSupported, "%s can't be updated: it says which resource a row is", name).At(w.st.Text, first.Pos)
+	}
+	return syntax.Edit{Pos: first.Pos, End: first.End, Text: engine.Quote(name)}, nil
+}
+
+// homes finds out where new rows go that don't say so.
+func (w *writing) homes(ctx context.Context) error {
+	if w.w.Word != "INSERT" && w.w.Word != "MERGE" {
+		return nil
+	}
+	link, err := w.connect(ctx)
+	if err != nil {
+		return err
+	}
+	me, err := link.cloud.Identity(ctx)
+	if err != nil {
+		return err
+	}
+	accounts, err := w.accounts(ctx, link.cloud, me.Account)
+	if err != nil {
+		return err
+	}
+	if len(accounts) == 1 {
+		w.account = accounts[0]
+	}
+	if w.table.Global {
+		w.region = catalog.HomeRegion(cmp.Or(link.cloud.Region(), map[string]string{"aws-us-gov": "us-gov-west-1", "aws-cn": "cn-north-1"}[me.Partition]))
+		return nil
+	}
+	regions := w.settings.Regions
+	if len(regions) == 0 && link.cloud.Region() != "" {
+		regions = []string{link.cloud.Region()}
+	}
+	if len(regions) == 1 && !isPattern(regions[0]) {
+		w.region = regions[0]
+	}
+	return nil
+}
+
+// fill fetches what the statement reads, anew, and all or nothing. whole says
+// that the statement runs as it is: it is bound before the first call.
+func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error) {
+	text := w.plan.Text(nil)
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range w.plan.Scans {
+		columns := sc.Columns
+		if sc.Table == w.table {
+			columns = everyColumn(w.table)
+			sc.Columns = columns
+		}
+		l, err := w.copy.Table(ctx, sc.Table, columns)
+		if err != nil {
+			return text, err
+		}
+		loaders[sc.Table] = l
+	}
+	if loaders[w.table] == nil {
+		l, err := w.copy.Table(ctx, w.table, everyColumn(w.table))
+		if err != nil {
+			return text, err
+		}
+		loaders[w.table] = l
+	}
+	if strings.Contains(strings.ToLower(w.st.Text), "tag(") {
+		if err := w.db.Helpers(ctx); err != nil {
+			return text, err
+		}
+	}
+	if whole {
+		if err := w.db.Bind(ctx, text.Text); err != nil {
+			return text, err
+		}
+	}
+	if err := w.planReturning(ctx); err != nil {
+		return text, err
+	}
+	if err := w.fetch(ctx, w.copy, w.plan, loaders, &keeping{w.table, w.docs}); err != nil {
+		return text, err
+	}
+	wide, err := w.widePaths(ctx, w.plan)
+	return w.plan.Text(wide), err
+}
+
+// onlyOne refuses a statement that has several values for one row: which of
+// them DuckDB would take is chance.
+func (w *writing) onlyOne(ctx context.Context, text syntax.Rewritten) error {
+	query := w.w.Several(text.Part)
+	if query == "" {
+		return nil
+	}
+	rows, _, err := w.db.Texts(ctx, query, w.options.Params, 1)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return sqlerr.New("21000", "%s %s has several matches with different values", w.table.Name(), rows[0][2]).
+		WithDetail("account %s, region %s: which of them would count is left to chance", rows[0][0], rows[0][1]).
+		WithHint("make the source unique, for example with SELECT DISTINCT ON")
+}
+
+// collect turns the rows that differ into what is wanted.
+func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, error) {
+	var out []*wanted
+	touched := 0
+	for _, c := range changes {
+		key := rowKey{w.table.Type, c.Account, c.Region, c.Identifier}
+		x := &wanted{table: w.table, key: key}
+		set := map[string]json.RawMessage{}
+		for i, v := range c.Values {
+			set[w.table.Columns[i].Property] = v
+			x.set = append(x.set, w.table.Columns[i].Property)
+		}
+		slices.Sort(x.set)
+		var base json.RawMessage
+		if c.Before {
+			touched++
+			doc, read := w.docs[key]
+			x.before, x.read, base = doc.properties, doc.read, doc.properties
+			if p := want.rows[key]; p != nil {
+				base = p.after
+			} else if !read {
+				return nil, sqlerr.New(sqlerr.Internal, "%s %s was not read", w.table.Name(), key.identifier)
+			}
+		}
+		if c.After {
+			after, err := change.Merge(base, set)
+			if err != nil {
+				return nil, err
+			}
+			x.after = after
+			if !c.Before {
+				if err := w.place(x, want); err != nil {
+					return nil, err
+				}
+			}
+		}
+		want.want(x)
+		out = append(out, x)
+	}
+	w.cover(touched, want)
+	return out, nil
+}
+
+// place finds where a new resource goes and what it is called.
+func (w *writing) place(x *wanted, want *pending) error {
+	k := &x.key
+	given := k.identifier
+	switch {
+	case k.account == "" && w.account == "":
+		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs account_id: the setting accounts has several", w.table.Name()).WithHint("INSERT INTO %s (account_id, …)", w.table.Name())
+	case k.region == "" && w.region == "":
+		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs region: the setting regions is not one region", w.table.Name()).WithHint("INSERT INTO %s (region, …)", w.table.Name())
+	case w.table.Global && k.region != "" && k.region != w.region:
+		return sqlerr.New(sqlerr.InvalidParameter, "%s is global: its rows are in %s, not in %s", w.table.Name(), w.region, k.region).WithHint("leave out region")
+	}
+	k.account, k.region = cmp.Or(k.account, w.account), cmp.Or(k.region, w.region)
+	if !isAccount(k.account) {
+		return sqlerr.New(sqlerr.InvalidText, "%q is not an account id", k.account).WithHint("twelve digits such as 111122223333")
+	}
+	if err := checkRegion("", k.region); err != nil {
+		return err
+	}
+	if id, ok := composed(w.table, x.after); ok {
+		k.identifier = id
+	} else {
+		want.made++
+		k.identifier = fmt.Sprintf("%snew-%d", change.Placeholder, want.made)
+	}
+	if given != "" && !strings.HasPrefix(given, change.Placeholder) && given != k.identifier {
+		var parts []string
+		for _, c := range w.table.IdentifierColumns() {
+			parts = append(parts, w.table.Columns[c].Name)
+		}
+		return sqlerr.New(sqlerr.InvalidParameter, "identifier %q: that of a new row of %s comes from %s", given, w.table.Name(), strings.Join(parts, ", ")).WithHint("leave out identifier")
+	}
+	if old := want.rows[*k]; old != nil && old.after != nil {
+		return sqlerr.New("23505", "%s %s would be made twice", w.table.Name(), k.identifier)
+	}
+	return nil
+}
+
+// cover notes how much of what was read is touched.
+func (w *writing) cover(touched int, want *pending) {
+	c := change.Coverage{Table: w.table.Name(), Touched: touched}
+	for _, sc := range w.plan.Scans {
+		if sc.Table == w.table {
+			c.Listed = slices.ContainsFunc(sc.Boxes, func(b plan.Box) bool { return b.Identifiers == nil || b.Bound })
+		}
+	}
+	for _, st := range w.report.Stats {
+		if st.Table == w.table {
+			c.Read += st.Rows + st.Avoided
+		}
+	}
+	if touched > 0 {
+		want.covers = append(want.covers, c)
+	}
+}
+
+// wantedRows are the rows of RETURNING before anything has happened.
+func wantedRows(changed []*wanted) []returning {
+	var out []returning
+	for _, x := range changed {
+		r := returning{key: x.key, properties: x.after, action: "UPDATE"}
+		switch {
+		case x.after == nil:
+			r.properties, r.action = x.before, "DELETE"
+		case x.before == nil:
+			r.action = "INSERT"
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+// A returning is a row that RETURNING speaks of.
+type returning struct {
+	key        rowKey
+	properties json.RawMessage
+	action     string // of MERGE's merge_action
+}
+
+// returned runs the query of RETURNING over rows. It gives nil without one.
+func (w *writing) returned(ctx context.Context, rows []returning) (*engine.Rows, error) {
+	if w.returning == nil {
+		return nil, nil
+	}
+	c := w.db.Begin()
+	got, err := w.ask(ctx, c, rows)
+	if err != nil {
+		return nil, errors.Join(err, c.Close())
+	}
+	got.OnClose(c.Close)
+	return got, nil
+}
+
+func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*engine.Rows, error) {
+	l, err := c.Table(ctx, w.table, everyColumn(w.table))
+	if err != nil {
+		return nil, err
+	}
+	for _, r := range rows {
+		if err := l.Append(ctx, r.key.account, r.key.region, r.key.identifier, r.properties); err != nil {
+			return nil, err
+		}
+	}
+	if _, err := l.Finish(ctx); err != nil {
+		return nil, err
+	}
+	if w.actions() {
+		marks := map[[3]string]string{}
+		for _, r := range rows {
+			marks[[3]string{r.key.account, r.key.region, r.key.identifier}] = r.action
+		}
+		if err := c.Mark(ctx, w.table, "merge_action", marks); err != nil {
+			return nil, err
+		}
+	}
+	return w.db.Query(ctx, w.returning.Text(nil).Text, w.options.Params)
+}
+
+// actions reports whether RETURNING asks what MERGE did with each row.
+func (w *writing) actions() bool {
+	return w.w.Word == "MERGE" && strings.Contains(strings.ToLower(w.st.Text[w.w.Returning.Pos:w.w.Returning.End]), "merge_action")
+}
+
+// planReturning plans the query of RETURNING, so that what is wrong with it is
+// said before anything is changed.
+func (w *writing) planReturning(ctx context.Context) error {
+	q := w.w.Returned(w.st.Text, w.name())
+	if q == nil {
+		return nil
+	}
+	back := func(err error) error {
+		if e, ok := asError[*sqlerr.Error](err); ok && e.Position > 0 {
+			e.Statement, e.Position = w.st.Text, q.Offset(e.Position-1)+1
+		}
+		return err
+	}
+	p, err := w.Session.plan(ctx, syntax.Statement{Text: q.Text, Reading: q.Text})
+	if err != nil {
+		return back(err)
+	}
+	if len(p.Scans) > 1 {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "RETURNING can't read other tables").At(w.st.Text, w.w.Returning.Pos)
+	}
+	w.returning = p
+	if w.actions() {
+		return nil
+	}
+	_, err = w.db.Describe(ctx, p.Text(nil).Text, w.options.Params)
+	return back(err)
+}
