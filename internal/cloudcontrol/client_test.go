@@ -532,8 +532,8 @@ func TestHostile(t *testing.T) {
 	}
 	const page = "<html>busy</html>"
 	nowhere := cloudcontrol.ErrUnreachable
-	check(reply(200, page), nowhere, cloudcontrol.Never, "MalformedAnswer", "not Cloud Control's")
-	check(reply(404, page), nowhere, cloudcontrol.Never, "MalformedAnswer", "not Cloud Control's")
+	check(reply(200, page), nowhere, cloudcontrol.Never, "MalformedAnswer", "not AWS's")
+	check(reply(404, page), nowhere, cloudcontrol.Never, "MalformedAnswer", "not AWS's")
 	check(reply(502, page), nowhere, cloudcontrol.Bounded, "MalformedAnswer", "request "+requestID)
 	check(reply(503, ""), nowhere, cloudcontrol.Bounded, "MalformedAnswer")
 	check(reply(400, ""), nowhere, cloudcontrol.Never, "MalformedAnswer")

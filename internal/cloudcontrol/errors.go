@@ -207,7 +207,7 @@ func unanswered(err error, call Error) error {
 		call.Code, text = "ConnectionLost", "the answer broke off: "+text
 	case strings.Contains(err.Error(), "deserialization failed"), strings.Contains(err.Error(), "UnknownError"):
 		call.Code = "MalformedAnswer"
-		text = "the endpoint's answer is not Cloud Control's: " + text
+		text = "the endpoint's answer is not AWS's: " + text
 	}
 	call.Message = text
 	return &call

@@ -648,8 +648,13 @@ func (s *scanning) get(ctx context.Context, turn *admission, at place, id string
 	default:
 		return Row{}, false, s.absent(ctx, at, s.table, err)
 	}
-	if w.named && d.Identifier != id && !s.first(at, d.Identifier) {
-		return Row{}, false, nil // an alternative key of a row that is there already
+	if w.named && d.Identifier != id {
+		if !w.bound && !strings.HasPrefix(id, "{") {
+			s.notice("%s is another name of %s, which conditions on the identifier of %s compare with", id, d.Identifier, s.table.Name())
+		}
+		if !s.first(at, d.Identifier) {
+			return Row{}, false, nil // it is there already
+		}
 	}
 	return Row{at.account, at.region, d.Identifier, s.known(d.Properties, w.model)}, true, nil
 }

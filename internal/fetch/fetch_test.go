@@ -152,8 +152,8 @@ func (c client) Get(ctx context.Context, typ, id string) (cloudcontrol.Document,
 		return cloudcontrol.Document{}, err
 	}
 	for _, d := range c.docs {
-		if d.typ == typ && d.account == c.account && d.region == c.region && d.id == id {
-			return cloudcontrol.Document{Identifier: id, Properties: json.RawMessage(d.properties)}, nil
+		if d.typ == typ && d.account == c.account && d.region == c.region && (d.id == id || "arn:"+d.id == id) {
+			return cloudcontrol.Document{Identifier: d.id, Properties: json.RawMessage(d.properties)}, nil
 		}
 	}
 	return cloudcontrol.Document{}, fail(i, "ResourceNotFoundException", "gone")
@@ -705,6 +705,23 @@ func TestSinkFails(t *testing.T) {
 	}
 	if got.batches != 1 {
 		t.Errorf("it was given %d batches", got.batches)
+	}
+}
+
+// AWS takes other names of a resource, and answers with its identifier: that is
+// the row, once, and what conditions compare with.
+func TestOtherName(t *testing.T) {
+	t.Parallel()
+	c := &cloud{}
+	c.add(mine, here, queue, "a", "b")
+	got, report, err := run(t, c, fetch.Request{Scans: []*plan.Scan{scan(t, queue, delay, plan.Box{Identifiers: plan.NewSet("a", "arn:a", "arn:b")})}})
+	if err != nil || !slices.Equal(got.ids(), []string{"a", "b"}) {
+		t.Errorf("got %v, %v", got.ids(), err)
+	}
+	slices.Sort(report.Notices)
+	if want := []string{"arn:a is another name of a, which conditions on the identifier of aws.sqs.queues compare with",
+		"arn:b is another name of b, which conditions on the identifier of aws.sqs.queues compare with"}; !slices.Equal(report.Notices, want) {
+		t.Errorf("got %q", report.Notices)
 	}
 }
 
