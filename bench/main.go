@@ -32,6 +32,7 @@ type bench struct {
 	what     string
 	sandbox  []string // flags of the service; nil: none is needed
 	world    func(w io.Writer) error
+	faults   string   // of the service: a TOML file's text
 	flags    []string // of skyql query
 	sql      string
 	bare     []string // the yardstick's command line
@@ -73,6 +74,9 @@ var cases = []bench{
 	{name: "accounts", what: "100 accounts × 17 regions, 20 ms", sandbox: []string{"--latency", "20ms"}, world: queues(3, 100, regions17...), sql: list,
 		flags: []string{"--accounts", accountIDs(100), "--regions", strings.Join(regions17, ","), "--assume-role", "sandbox"},
 		bare:  []string{"barecloud", "-type", "AWS::SQS::Queue", "-get=false", "-accounts", accountIDs(100), "-regions", strings.Join(regions17, ",")}, budget: 1.2, runs: 5, want: "5100", bareWant: "5100"},
+	{name: "create", what: "create 200 queues, 50 ms and 1 s of work each", sandbox: []string{"--latency", "50ms"}, faults: "[[rule]]\noperation = \"CreateResource\"\ndelay = \"1s\"\n",
+		flags: []string{"--yes", "--max-changes", "200"}, sql: "INSERT INTO aws.sqs.queues (queue_name) SELECT 'ours-' || (random() * 1e9)::BIGINT || '-' || i FROM range(200) r(i)",
+		bare: []string{"barecloud", "-create", "200"}, budget: 1.3, runs: 5, bareWant: "200"},
 	{name: "million", what: "list 1,000,000, 0 ms", sandbox: []string{"--page-size", "100"}, world: queues(1_000_000, 1, "us-east-1"), sql: list,
 		bare: []string{"barecloud", "-type", "AWS::SQS::Queue", "-get=false"}, budget: 3, memory: 1 << 30, runs: 1, want: "1000000,1000000", bareWant: "1000000"},
 	{name: "wire", what: "1,000,000 rows of 5 columns to a PostgreSQL client", server: true, sql: million, bare: []string{"bareduck", million}, budget: 1.5, want: "1000000", bareWant: "1000000", runs: 5},
@@ -140,6 +144,13 @@ func (b bench) run(dir string, runs int, peer string) error {
 				return err
 			}
 			flags = append(slices.Clone(flags), "--world", path)
+		}
+		if b.faults != "" {
+			path := filepath.Join(dir, b.name+".toml")
+			if err := os.WriteFile(path, []byte(b.faults), 0o600); err != nil {
+				return err
+			}
+			flags = append(slices.Clone(flags), "--faults", path)
 		}
 		url, stop, err := serve(dir, flags, env)
 		if err != nil {

@@ -1,6 +1,7 @@
 // Command barecloud is the loop that an engineer writes by hand with the AWS
-// SDK: list a type, read each resource, with so many calls in flight. It is
-// the yardstick for fetching.
+// SDK: list a type, read each resource, with so many calls in flight; or make
+// queues and wait for the end of each request. It is the yardstick for fetching
+// and for changing.
 package main
 
 import (
@@ -10,12 +11,14 @@ import (
 	"net/http"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/credentials/stscreds"
 	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol"
+	"github.com/aws/aws-sdk-go-v2/service/cloudcontrol/types"
 	"github.com/aws/aws-sdk-go-v2/service/sts"
 	"golang.org/x/sync/errgroup"
 )
@@ -26,7 +29,16 @@ func main() {
 	get := flag.Bool("get", true, "read each resource")
 	accounts := flag.String("accounts", "", "accounts to assume a role in, comma separated; empty: the caller's")
 	regions := flag.String("regions", "us-east-1", "regions, comma separated")
+	create := flag.Int("create", 0, "make so many queues instead")
 	flag.Parse()
+	if *create > 0 {
+		if err := makeQueues(context.Background(), *create, *parallel); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		fmt.Println(*create)
+		return
+	}
 	n, err := run(context.Background(), *typ, *parallel, *get, strings.Split(*accounts, ","), strings.Split(*regions, ","))
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -99,4 +111,49 @@ func one(ctx context.Context, g *errgroup.Group, client *cloudcontrol.Client, ty
 		}
 	}
 	return n, nil
+}
+
+// makeQueues makes queues side by side, and asks after each request until it
+// has ended: when the service says so, else after 0.3 s and ever later.
+func makeQueues(ctx context.Context, n, parallel int) error {
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithRetryMaxAttempts(20))
+	if err != nil {
+		return err
+	}
+	client := cloudcontrol.NewFromConfig(cfg)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(parallel)
+	run := time.Now().UnixNano()
+	for i := range n {
+		g.Go(func() error {
+			out, err := client.CreateResource(ctx, &cloudcontrol.CreateResourceInput{TypeName: aws.String("AWS::SQS::Queue"),
+				DesiredState: aws.String(fmt.Sprintf(`{"QueueName":"bare-%d-%d"}`, run, i))})
+			if err != nil {
+				return err
+			}
+			return ended(ctx, client, out.ProgressEvent)
+		})
+	}
+	return g.Wait()
+}
+
+func ended(ctx context.Context, client *cloudcontrol.Client, e *types.ProgressEvent) error {
+	for wait := 300 * time.Millisecond; ; wait = min(2*wait, 10*time.Second) {
+		switch e.OperationStatus {
+		case types.OperationStatusSuccess:
+			return nil
+		case types.OperationStatusFailed, types.OperationStatusCancelComplete:
+			return fmt.Errorf("%s: %s", e.ErrorCode, aws.ToString(e.StatusMessage))
+		}
+		d := wait
+		if e.RetryAfter != nil {
+			d = max(time.Until(*e.RetryAfter), 0)
+		}
+		time.Sleep(d)
+		out, err := client.GetResourceRequestStatus(ctx, &cloudcontrol.GetResourceRequestStatusInput{RequestToken: e.RequestToken})
+		if err != nil {
+			return err
+		}
+		e = out.ProgressEvent
+	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/render"
 	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
@@ -88,6 +89,9 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		q.planFormat = "json"
 	}
 	q.changes = q.terms(s, q.sandbox)
+	show, done := q.changes.Show, q.changes.Done
+	q.changes.Show = func(set *change.Set) { bar.clear(); show(set) }
+	q.changes.Done = func(r *change.Report) { bar.clear(); done(r) }
 	sess, stop, err := q.open(ctx, s)
 	if err != nil {
 		return err

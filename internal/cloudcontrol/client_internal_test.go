@@ -80,8 +80,8 @@ func TestRetryOfNetwork(t *testing.T) {
 	check(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "no such host", Name: "a.invalid", IsNotFound: true}}, Never)
 	check(&net.OpError{Op: "dial", Err: &net.DNSError{Err: "server misbehaving", Name: "a.invalid", IsTemporary: true}}, Bounded)
 	check(&net.OpError{Op: "dial", Err: syscall.ENETUNREACH}, Bounded)
-	check(&net.OpError{Op: "read", Err: syscall.ECONNRESET}, Bounded)
-	check(io.EOF, Bounded)
+	check(&net.OpError{Op: "read", Err: syscall.ECONNRESET}, Broken)
+	check(io.EOF, Broken)
 	if got := RetryOf(nil); got != Never {
 		t.Errorf("no error: got %d", got)
 	}

@@ -551,9 +551,9 @@ func TestHostile(t *testing.T) {
 		check(reply(200, `{"ResourceDescription":`+one+`,"ResourceDescriptions":[`+one+`]}`), nowhere, cloudcontrol.Never, "MalformedAnswer", "properties of a that are no JSON object")
 	}
 	check(reply(200, `{"ResourceDescription":{},"ResourceDescriptions":[{}]}`), nowhere, cloudcontrol.Never, "a resource without identifier")
-	check(reply(200, `{"ResourceDescription":{"Iden`), nowhere, cloudcontrol.Bounded, "ConnectionLost")
-	check(hijack(""), nowhere, cloudcontrol.Bounded, "ConnectionLost", "broke off")
-	check(hijack("HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 100\r\n\r\n{\"TypeName\":"), nowhere, cloudcontrol.Bounded, "ConnectionLost", "broke off")
+	check(reply(200, `{"ResourceDescription":{"Iden`), nowhere, cloudcontrol.Broken, "ConnectionLost")
+	check(hijack(""), nowhere, cloudcontrol.Broken, "ConnectionLost", "broke off")
+	check(hijack("HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: 100\r\n\r\n{\"TypeName\":"), nowhere, cloudcontrol.Broken, "ConnectionLost", "broke off")
 }
 
 // An error's code decides, wherever the answer has it and whatever the status

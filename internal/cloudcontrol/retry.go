@@ -19,6 +19,7 @@ const (
 	Never     Retry = iota
 	Throttled       // the service had enough: until it has room again
 	Transient       // something was busy or broken for a moment
+	Broken          // the connection broke: some attempts, since a long list takes many calls
 	Bounded         // often permanent: a few attempts
 	Once            // one more attempt
 )
@@ -64,7 +65,9 @@ func unreachable(e *Error) Retry {
 		return Never
 	case e.Code == "TimedOut":
 		return Once
-	case e.Code == "ConnectionLost", status == 0 && e.Code == "NoAnswer", status >= 500:
+	case e.Code == "ConnectionLost":
+		return Broken
+	case status == 0 && e.Code == "NoAnswer", status >= 500:
 		return Bounded
 	}
 	return Never

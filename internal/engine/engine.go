@@ -15,6 +15,8 @@ import (
 	"strings"
 
 	"github.com/duckdb/duckdb-go/v2"
+
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // Options are what a database is opened with.
@@ -101,10 +103,19 @@ func (e *DB) Exec(ctx context.Context, text string, args map[string]string) erro
 
 // named gives the parameters that a text mentions; DuckDB refuses others.
 func named(text string, args map[string]string) []any {
+	if len(args) == 0 {
+		return nil
+	}
 	var out []any
-	for k, v := range args {
-		if strings.Contains(text, "$"+k) {
-			out = append(out, sql.Named(k, v))
+	seen := map[string]bool{}
+	for _, t := range syntax.Lex(text) {
+		if t.Kind != syntax.Param {
+			continue
+		}
+		name := t.Text[1:]
+		if v, ok := args[name]; ok && !seen[name] {
+			seen[name] = true
+			out = append(out, sql.Named(name, v))
 		}
 	}
 	return out

@@ -436,3 +436,15 @@ func TestOneLine(t *testing.T) {
 	check(`{"a": 1}`, `{"a": 1}`)
 	check(`"{\n"`, `"{\n"`)
 }
+
+// A text is given the parameters that it names, and no others: DuckDB refuses
+// those.
+func TestNamed(t *testing.T) {
+	t.Parallel()
+	db := open(t)
+	args := map[string]string{"a": "1", "ab": "2", "text": "3"}
+	rows, _, err := db.Texts(t.Context(), "SELECT $ab || $ab, '$a', $$ $text $$ -- $a", args, 10)
+	if err != nil || len(rows) != 1 || rows[0][0] != "22" || rows[0][1] != "$a" {
+		t.Errorf("got %v, %v", rows, err)
+	}
+}

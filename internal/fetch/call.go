@@ -13,6 +13,7 @@ import (
 const (
 	retryBudget     = 2 * time.Minute
 	transientTries  = 12
+	brokenTries     = 6
 	boundedTries    = 3
 	onceTries       = 2
 	firstBackoff    = 100 * time.Millisecond
@@ -70,6 +71,10 @@ func backoff(retry cloudcontrol.Retry, try int) (time.Duration, bool) {
 		first, longest = throttleBackoff, longestThrottle
 	case cloudcontrol.Transient:
 		if try >= transientTries {
+			return 0, false
+		}
+	case cloudcontrol.Broken:
+		if try >= brokenTries {
 			return 0, false
 		}
 	case cloudcontrol.Bounded:
