@@ -63,8 +63,11 @@ func denies(e *syntax.Expr) bool {
 
 // mention notes a condition over nothing but account_id and region.
 func (b *binder) mention(e *syntax.Expr, denies bool) {
+	if !b.ofPlaces(e) {
+		return
+	}
 	r, f, ok := b.filter(e)
-	if !ok || len(f.Columns) == 0 || f.Columns[len(f.Columns)-1] > regionColumn {
+	if !ok || len(f.Columns) == 0 {
 		return
 	}
 	accounts := Set{""}
@@ -93,6 +96,19 @@ func (b *binder) mention(e *syntax.Expr, denies bool) {
 	}
 	r.mentions = append(r.mentions, Mention{"SELECT account_id, region FROM " + oneColumn(accounts, "account_id") + ", " + oneColumn(regions, "region") + " WHERE " + f.SQL,
 		denies, all, f.Columns})
+}
+
+// ofPlaces reports whether a condition reads no column but account_id and region.
+func (b *binder) ofPlaces(e *syntax.Expr) bool {
+	ok := true
+	e.Walk(func(x *syntax.Expr) bool {
+		if x.Class == "COLUMN_REF" {
+			c := b.columns[x]
+			ok = ok && c != nil && c.from.ref != nil && c.from.col <= regionColumn
+		}
+		return ok
+	})
+	return ok
 }
 
 // oneColumn writes values as a FROM item of one column.
