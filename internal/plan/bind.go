@@ -155,6 +155,7 @@ func (b *binder) setOperation(q *syntax.Query, sc *scope, bl *block) {
 			j, ok := counterpart(q, a, i, o.name)
 			out.varchar = out.varchar && ok && a.outs[j].text()
 		}
+		out.from.mixed = out.from.ref != nil && b.keeps(RuleArms)
 		bl.outs = append(bl.outs, out)
 	}
 	for _, a := range bl.arms {
@@ -192,7 +193,6 @@ func common(q *syntax.Query, arms []*block, at int) origin {
 			return origin{}
 		}
 	}
-	first.mixed = true
 	return first
 }
 
@@ -468,7 +468,7 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		}
 		b.want(m.column)
 	}
-	if item, ok := sc.alias(e.Names, found, at); ok {
+	if item, ok := sc.alias(e.Names, found, at); ok && b.keeps(RuleAlias) {
 		b.aliased(e, item, sc, at)
 		return origin{}
 	}

@@ -44,6 +44,8 @@ const (
 	RuleRecursive     Rule = "an outer condition does not pass a recursive CTE"
 	RuleSetOp         Rule = "a set operation's outer condition goes into each arm"
 	RuleByName        Rule = "BY NAME pairs columns by name"
+	RuleArms          Rule = "a set operation's column has values of every arm"
+	RuleAlias         Rule = "an alias wins over a column in HAVING, and over those further out in any condition"
 	RuleCTEUnion      Rule = "a CTE gives what all its uses need"
 	RuleTableUnion    Rule = "a table gives what all its references need"
 	RuleColumns       Rule = "every column that is read is fetched"
@@ -59,7 +61,7 @@ var Rules = []Rule{
 	RuleEqual, RuleIn, RuleOr, RuleNotDistinct, RuleNullIsValue, RuleFold, RuleNot, RuleWrapped, RuleOwnType, RuleLocal, RuleLink, RuleInQuery, RuleExists, RuleExistsRows, RuleNotExists, RuleNotIn, RuleCorrelated,
 	RuleFilter, RuleStable, RuleNullRejecting, RuleInner, RuleUsing, RuleLeftOn, RuleAntiOn, RuleFullOn, RuleAsof, RulePositional, RuleSample, RuleBarrier,
 	RuleHaving, RuleGroupBy, RuleGroupingSets, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName,
-	RuleCTEUnion, RuleTableUnion, RuleColumns, RuleEnough, RuleEnoughPlain, RuleEnoughOffset, RuleTopListed, RuleEnoughOnce,
+	RuleArms, RuleAlias, RuleCTEUnion, RuleTableUnion, RuleColumns, RuleEnough, RuleEnoughPlain, RuleEnoughOffset, RuleTopListed, RuleEnoughOnce,
 }
 
 // A Probe is for tests of planning itself.

@@ -310,7 +310,11 @@ func (g *gen) nested(f field, depth int) string {
 		where = " AND " + g.predicate(inner, 0)
 	}
 	from := it.text + " " + alias
-	switch g.pick(9) {
+	switch g.pick(11) {
+	case 9:
+		return fmt.Sprintf("%s = (SELECT %s FROM %s WHERE true%s ORDER BY 1 LIMIT 1)", f.text, s.text, from, where)
+	case 10:
+		return fmt.Sprintf("%s IN (SELECT upper(k)%s FROM l)", f.text, choose(g, "", " COLLATE NOCASE"))
 	case 0:
 		return fmt.Sprintf("%s IN (SELECT %s FROM %s WHERE true%s)", f.text, s.text, from, where)
 	case 1:
@@ -555,6 +559,25 @@ func (g *gen) few() string {
 	return "SELECT * FROM " + from + " WHERE CASE WHEN t.region IS NOT NULL THEN nextval('q') END > 2"
 }
 
+// united joins a table with two parts of another.
+func (g *gen) united() string {
+	_, it := g.worldTable()
+	t := it.as("t")
+	f := g.field(t)
+	alias := "u"
+	for range 8 {
+		_, other := g.worldTable()
+		for _, u := range other.as(alias) {
+			if u.domain == f.domain && f.domain != "int" && f.domain != "word" && f.name != "region" && f.name != "account_id" {
+				return "SELECT x.k, u.region FROM (SELECT " + f.text + " AS k FROM " + it.text + " t" + g.where(t, 0) + choose(g, " UNION ALL ", " UNION ", " EXCEPT ", " INTERSECT ") +
+					"SELECT " + f.text + " AS k FROM " + it.text + " t" + g.where(t, 0) + ") x JOIN " + other.text + " u ON x.k = " + u.text
+			}
+		}
+		f = g.field(t)
+	}
+	return "SELECT * FROM " + it.text + " t"
+}
+
 // wrapped is a block of each kind that holds conditions back, with one on a
 // table's own column around it.
 func (g *gen) wrapped() string {
@@ -568,7 +591,19 @@ func (g *gen) wrapped() string {
 	where := g.where(t, 0)
 	keys := "t.account_id, t.region, t.identifier"
 	inner := ""
-	switch g.pick(13) {
+	switch g.pick(15) {
+	case 13:
+		return g.united()
+	case 14: // names that stand for something else than the column of that name
+		if f.name == "region" || f.name == "account_id" {
+			f = t[2]
+		}
+		if f.domain == "int" || o.domain == "int" || o.name == f.name {
+			o = t[0]
+		}
+		shadow := "SELECT " + o.text + " AS " + f.name + ", " + f.text + " AS " + o.name + ", count(*) AS n FROM " + it.text + " t GROUP BY " + f.text + ", " + o.text +
+			" HAVING " + f.name + " = " + g.value(o.domain)
+		return choose(g, shadow, "SELECT r.role_name, (SELECT count(*) FROM (SELECT "+o.text+" AS role_name FROM "+it.text+" t WHERE role_name = "+o.text+")) FROM aws.iam.roles r")
 	case 11: // inside others it has crashed the engine
 		_, as := g.worldTable()
 		return "SELECT " + f.text + ", u.region, u.identifier FROM " + it.text + " t POSITIONAL JOIN " + as.text + " u WHERE " + f.text + " = " + g.value(f.domain)
