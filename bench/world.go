@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -18,40 +19,48 @@ func accountIDs(n int) string {
 	return strings.Join(out, ",")
 }
 
-// queues writes a world of so many queues in each of some accounts and regions.
-// Lists of queues give identifiers alone, so each must be read.
+// queues writes a world of so many queues in each of some accounts and regions,
+// one by one: what this process holds counts for those that it starts. Lists of
+// queues give identifiers alone, so each must be read.
 func queues(n, accounts int, regions ...string) func(io.Writer) error {
-	type account struct {
-		ID    string `json:"id"`
-		Name  string `json:"name"`
-		Email string `json:"email"`
-	}
-	type resource struct {
-		Type       string         `json:"type"`
-		Account    string         `json:"account"`
-		Region     string         `json:"region"`
-		Properties map[string]any `json:"properties"`
-	}
-	return func(w io.Writer) error {
-		var world struct {
-			Accounts  []account  `json:"accounts"`
-			Regions   []string   `json:"regions"`
-			Resources []resource `json:"resources"`
-		}
-		world.Regions = regions
+	return func(out io.Writer) error {
+		w := bufio.NewWriter(out)
+		var list []map[string]string
 		for a := range accounts {
 			id := accountID(a)
-			world.Accounts = append(world.Accounts, account{id, "account-" + id, id + "@example.com"})
+			list = append(list, map[string]string{"id": id, "name": "account-" + id, "email": id + "@example.com"})
+		}
+		head, err := json.Marshal(list)
+		if err != nil {
+			return err
+		}
+		places, err := json.Marshal(regions)
+		if err != nil {
+			return err
+		}
+		fmt.Fprintf(w, `{"accounts":%s,"regions":%s,"resources":[`, head, places)
+		comma := ""
+		for a := range accounts {
 			for _, r := range regions {
 				for i := range n {
-					name := fmt.Sprintf("queue-%06d", i)
-					world.Resources = append(world.Resources, resource{"AWS::SQS::Queue", id, r, map[string]any{
-						"QueueName": name, "QueueUrl": "https://sqs." + r + ".amazonaws.com/" + id + "/" + name, "Arn": "arn:aws:sqs:" + r + ":" + id + ":" + name,
-						"DelaySeconds": i % 10, "VisibilityTimeout": 30,
-						"Tags": []map[string]any{{"Key": "team", "Value": fmt.Sprintf("team-%d", i%7)}}}})
+					text, err := json.Marshal(queue(accountID(a), r, i))
+					if err != nil {
+						return err
+					}
+					fmt.Fprintf(w, "%s%s", comma, text)
+					comma = ",\n"
 				}
 			}
 		}
-		return json.NewEncoder(w).Encode(world)
+		io.WriteString(w, "]}")
+		return w.Flush()
 	}
+}
+
+// queue is one resource of a world.
+func queue(account, region string, i int) map[string]any {
+	name := fmt.Sprintf("queue-%06d", i)
+	return map[string]any{"type": "AWS::SQS::Queue", "account": account, "region": region, "properties": map[string]any{
+		"QueueName": name, "QueueUrl": "https://sqs." + region + ".amazonaws.com/" + account + "/" + name, "Arn": "arn:aws:sqs:" + region + ":" + account + ":" + name,
+		"DelaySeconds": i % 10, "VisibilityTimeout": 30, "Tags": []map[string]any{{"Key": "team", "Value": fmt.Sprintf("team-%d", i%7)}}}}
 }

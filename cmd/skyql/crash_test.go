@@ -212,7 +212,7 @@ func TestInterrupted(t *testing.T) {
 	for i := range n {
 		w.Add("111122223333", "us-east-1", "AWS::SQS::Queue", map[string]any{"QueueUrl": fmt.Sprintf("https://q/%05d", i), "QueueName": fmt.Sprintf("q%05d", i)})
 	}
-	i := &interrupter{Sandbox: sandbox.New(sandbox.Options{World: w, Latency: 5 * time.Millisecond}), at: 1000}
+	i := &interrupter{Sandbox: sandbox.New(sandbox.Options{World: w, Latency: 20 * time.Millisecond}), at: 1000}
 	srv := httptest.NewServer(i)
 	defer srv.Close()
 	cmd := child(t.Context(), t, srv.URL, t.TempDir(), "query", "SELECT count(queue_name) FROM aws.sqs.queues")

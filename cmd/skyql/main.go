@@ -1,4 +1,4 @@
-// Command skyql queries AWS resources with SQL.
+// Command skyql queries and changes AWS resources with SQL.
 package main
 
 import (
@@ -89,7 +89,7 @@ func newRoot(s streams) *cobra.Command {
 	alone := &prompt{}
 	root := &cobra.Command{
 		Use:           "skyql",
-		Short:         "Query AWS resources with SQL",
+		Short:         "Query and change AWS resources with SQL",
 		Long:          "skyql runs SQL over AWS resources: every resource type is a table such as aws.ec2.vpcs.\nTry it without an account: skyql query --sandbox \"SELECT username FROM aws.connect.users LIMIT 5\"",
 		Version:       version(),
 		SilenceErrors: true,
