@@ -171,10 +171,13 @@ func (x *tty) golden(name, shows string) {
 	x.recorded(name, shows, func(s string) string { return varies.ReplaceAllString(s, "N${1}${2}${3}") })
 }
 
-// masked is golden without regard to numbers.
+// took is how long a change took, where it took any time.
+var took = regexp.MustCompile(`done in [0-9.]+ s`)
+
+// masked is golden without regard to numbers and to how long changes took.
 func (x *tty) masked(name, shows string) {
 	x.t.Helper()
-	x.recorded(name, shows, func(s string) string { return digits.ReplaceAllString(s, "N") })
+	x.recorded(name, shows, func(s string) string { return digits.ReplaceAllString(took.ReplaceAllString(s, "done"), "N") })
 }
 
 func (x *tty) recorded(name, shows string, tidy func(string) string) {
