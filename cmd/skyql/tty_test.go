@@ -28,6 +28,7 @@ type tty struct {
 	mu      sync.Mutex
 	screen  *vt.Emulator
 	raw     strings.Builder // everything that was sent to it
+	asked   int             // lines that were asked for when keys were last typed
 	gone    bool            // the program has ended
 	changed chan struct{}   // closed with each change
 }
@@ -83,6 +84,7 @@ func (x *tty) read() {
 // keys types. "\r" is Enter, "\t" Tab, "\x03" Ctrl-C.
 func (x *tty) keys(text string) {
 	x.t.Helper()
+	x.asked = x.lines()
 	if _, err := io.WriteString(x.pty, text); err != nil {
 		x.t.Fatalf("type %q: %v", text, err)
 	}
@@ -142,11 +144,23 @@ func (x *tty) shows(texts ...string) string {
 	})
 }
 
-// ready waits for the prompt: what is typed earlier is echoed by the terminal,
-// as for everybody who types ahead.
-func (x *tty) ready() {
+// lines is how often the shell began to read a line: it takes what is pasted
+// apart from what is typed while it does.
+func (x *tty) lines() int {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return strings.Count(x.raw.String(), "\x1b[?2004h")
+}
+
+// ready waits for the prompt that comes after what was typed last: keys typed
+// earlier are the terminal's, as for everybody who types ahead, and a Ctrl-D
+// among them is lost. A prompt that ends otherwise is not waited for.
+func (x *tty) ready(ends ...string) {
 	x.t.Helper()
-	x.until("a prompt", func(s string) bool { return strings.HasSuffix(strings.TrimRight(s, "\n"), "❯") })
+	end := strings.Join(append(ends, "❯"), " ")
+	x.until("a new prompt "+end, func(s string) bool {
+		return x.lines() > x.asked && strings.HasSuffix(strings.TrimRight(s, "\n"), end)
+	})
 }
 
 // ends waits for the program's end and compares its exit status.
