@@ -117,6 +117,41 @@ func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, 
 	return Signature{Params: params}, first
 }
 
+// Takes gives the types of the parameters of a statement that writes, without
+// running it. bound is the text as it can be bound, "" where it can't; whole is
+// all of it, which may mention more. Types that are left open are "".
+func (e *DB) Takes(ctx context.Context, bound, whole string, types []string) ([]string, error) {
+	known := slices.Clone(types)
+	for _, t := range syntax.Lex(whole) {
+		if n, ok := number(t); ok && n <= MaxParams {
+			known = append(known, make([]string, max(0, n-len(known)))...)
+		}
+	}
+	if bound == "" {
+		return known, nil
+	}
+	open := map[int]bool{}
+	for _, t := range syntax.Lex(bound) {
+		if n, ok := number(t); ok {
+			open[n] = true
+		}
+	}
+	for i := range known {
+		if known[i] == "" && !open[i+1] { // only RETURNING has it
+			known[i] = "VARCHAR"
+		}
+	}
+	return e.params(ctx, bound, known)
+}
+
+// Samples sets some value for each parameter of types, to bind texts with.
+func (e *DB) Samples(types []string) {
+	e.positional = make([]any, len(types))
+	for i, t := range types {
+		e.positional[i] = sample(t)
+	}
+}
+
 // params finds the types of $1, $2 …
 func (e *DB) params(ctx context.Context, text string, types []string) ([]string, error) {
 	most := len(types)

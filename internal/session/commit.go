@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -142,7 +141,11 @@ func (s *Session) finished(report *change.Report, err error) error {
 
 func (s *Session) guards() change.Guards {
 	g := change.Guards{MaxChanges: s.settings.MaxChanges, AllRows: s.settings.AllowAllRows}
-	for _, p := range s.settings.Protect {
+	protect := s.settings.Protect
+	if s.options.Confine != nil { // strangers add to what is protected, and take nothing away
+		protect = slices.Concat(s.options.Settings.Protect, protect)
+	}
+	for _, p := range protect {
 		if rule, err := change.ParseProtection(p); err == nil { // it was checked when it was set
 			g.Protect = append(g.Protect, rule)
 		}
@@ -150,17 +153,23 @@ func (s *Session) guards() change.Guards {
 	return g
 }
 
-// withJournal holds the journal while f runs.
-func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (*change.Report, error) {
-	if s.options.Changes.StateDir == "" {
+// withJournal holds the journal while f runs. Sessions that share a link share
+// it.
+func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (report *change.Report, err error) {
+	dir := s.options.Changes.StateDir
+	if dir == "" {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "nothing was changed: there is no folder for the journal")
 	}
-	j, err := change.OpenJournal(s.options.Changes.StateDir)
+	journal := &shared{}
+	if s.link != nil {
+		journal = &s.link.journal
+	}
+	j, release, err := journal.hold(dir)
 	if err != nil {
 		return nil, err
 	}
-	report, err := f(j)
-	return report, errors.Join(err, j.Close())
+	defer func() { err = errors.Join(err, release()) }()
+	return f(j)
 }
 
 func (s *Session) clouds(link *Link) change.Clouds {
@@ -201,6 +210,15 @@ func returnings(r *change.Report) []returning {
 	return out
 }
 
+// isTransaction reports whether a statement begins or ends a transaction.
+func isTransaction(st syntax.Statement) bool {
+	switch st.Word {
+	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
+		return true
+	}
+	return false
+}
+
 // transaction runs BEGIN, COMMIT, ROLLBACK and their other names.
 func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	switch st.Word {
@@ -227,8 +245,30 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	if len(set.Changes) == 0 {
 		return nil
 	}
+	s.shown = want.shown != "" && want.shown == planText(set)
+	defer func() { s.shown = false }()
 	_, err = s.execute(ctx, set, want.covers, false)
 	return err
+}
+
+// PlanShown tells Changes.Approve whether the plan that it is asked about is
+// what SHOW PLAN has shown in its transaction.
+func (s *Session) PlanShown() bool { return s.shown }
+
+// Savepoint notes what the open transaction wants. back has it want just that
+// again.
+func (s *Session) Savepoint() (back func()) {
+	if s.tx == nil {
+		return func() {}
+	}
+	was := s.tx.clone()
+	return func() { s.tx = was.clone() }
+}
+
+func planText(set *change.Set) string {
+	var b strings.Builder
+	set.WriteText(&b) // a builder takes everything
+	return b.String()
 }
 
 // InTransaction reports whether a transaction is open, and whether it wants
@@ -246,11 +286,8 @@ func (s *Session) showPlan(ctx context.Context) (*engine.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	if err := set.WriteText(&b); err != nil {
-		return nil, err
-	}
-	return engine.Lines("plan", strings.Split(strings.TrimRight(b.String(), "\n"), "\n")), nil
+	s.tx.shown = planText(set)
+	return engine.Lines("plan", strings.Split(strings.TrimRight(s.tx.shown, "\n"), "\n")), nil
 }
 
 // recent are identifiers of what was made at this place in the last minutes: a

@@ -38,6 +38,9 @@ type pending struct {
 	order  []*wanted
 	covers []change.Coverage
 	made   int // placeholders given so far
+	// shown is the plan as SHOW PLAN has shown it, "" since the last change of
+	// what is wanted.
+	shown string
 }
 
 func newPending() *pending { return &pending{rows: map[rowKey]*wanted{}} }

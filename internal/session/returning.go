@@ -66,16 +66,19 @@ func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*e
 		for _, r := range rows {
 			marks[[3]string{r.key.account, r.key.region, r.key.identifier}] = r.action
 		}
-		if err := c.Mark(ctx, w.table, "merge_action", marks); err != nil {
+		if err := c.Mark(ctx, w.table, mergeAction, marks); err != nil {
 			return nil, err
 		}
 	}
 	return w.db.Query(ctx, w.returning.Text(nil).Text, w.options.Params)
 }
 
+// mergeAction is the column of RETURNING that says what MERGE did with a row.
+const mergeAction = "merge_action"
+
 // actions reports whether RETURNING asks what MERGE did with each row.
 func (w *writing) actions() bool {
-	return w.w.Word == "MERGE" && strings.Contains(strings.ToLower(w.st.Text[w.w.Returning.Pos:w.w.Returning.End]), "merge_action")
+	return w.w.Word == "MERGE" && strings.Contains(strings.ToLower(w.st.Text[w.w.Returning.Pos:w.w.Returning.End]), mergeAction)
 }
 
 // planReturning plans the query of RETURNING, so that what is wrong with it is

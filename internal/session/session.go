@@ -58,6 +58,7 @@ type Link struct {
 	cloud   *cloudcontrol.Cloud
 	fetcher *fetch.Fetcher
 	catalog *catalog.Catalog
+	journal shared
 }
 
 // NewLink loads credentials and endpoints. It makes no call to AWS.
@@ -96,6 +97,8 @@ type Session struct {
 	tx   *pending // of the open transaction; nil for none
 
 	planned      int // changes that plans had
+	changed      int // rows, by the last statement that changes a table
+	shown        bool
 	calls        int
 	missing      int          // parts of scopes that could not be read
 	missingTable bool         // skyql.missing is there
@@ -249,8 +252,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 
 // other runs what is DuckDB's own business.
 func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
-	switch st.Word {
-	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
+	if isTransaction(st) {
 		return nil, s.transaction(ctx, st)
 	}
 	if at, name := s.mentions(st); at >= 0 {

@@ -42,6 +42,7 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 	if err != nil {
 		return nil, err
 	}
+	s.changed = 0
 	want := newPending()
 	if s.tx != nil {
 		want = s.tx.clone()
@@ -56,15 +57,20 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 		} else {
 			s.notify("%d planned", len(changed))
 		}
-		s.tx = want
+		s.tx, s.changed = want, len(changed)
 		return w.returned(ctx, wantedRows(changed))
 	}
 	now, err := s.carryOut(ctx, want, w.w.Returning.Some())
+	s.changed = len(now)
 	if err != nil {
 		return nil, w.pointed(err)
 	}
 	return w.returned(ctx, now)
 }
+
+// Changed is how many rows the last statement that changes a table has changed;
+// in a transaction, how many it wants changed.
+func (s *Session) Changed() int { return s.changed }
 
 // writing takes a statement apart that changes a cloud table.
 func (s *Session) writing(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*writing, error) {
@@ -224,6 +230,9 @@ func (w *writing) planOf(ctx context.Context, c *syntax.Composed) (*plan.Plan, e
 	if err != nil {
 		return nil, w.misspelt(ctx)
 	}
+	if err := w.permitTree(tree, w.st.Text); err != nil {
+		return nil, err
+	}
 	q, err := syntax.DecodeAt(tree, c.Offset)
 	if err != nil {
 		return nil, err
@@ -362,30 +371,9 @@ func (w *writing) homes(ctx context.Context) error {
 // that the statement runs as it is: it is bound before the first call.
 func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error) {
 	text := w.plan.Text(nil)
-	loaders := map[*catalog.Table]*engine.Loader{}
-	for _, sc := range w.plan.Scans {
-		columns := sc.Columns
-		if sc.Table == w.table {
-			columns = everyColumn(w.table)
-			sc.Columns = columns
-		}
-		l, err := w.copy.Table(ctx, sc.Table, columns)
-		if err != nil {
-			return text, err
-		}
-		loaders[sc.Table] = l
-	}
-	if loaders[w.table] == nil {
-		l, err := w.copy.Table(ctx, w.table, everyColumn(w.table))
-		if err != nil {
-			return text, err
-		}
-		loaders[w.table] = l
-	}
-	if strings.Contains(strings.ToLower(w.st.Text), "tag(") {
-		if err := w.db.Helpers(ctx); err != nil {
-			return text, err
-		}
+	loaders, err := w.tables(ctx)
+	if err != nil {
+		return text, err
 	}
 	if whole {
 		if err := w.db.Bind(ctx, text.Text); err != nil {
@@ -400,6 +388,31 @@ func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error
 	}
 	wide, err := w.widePaths(ctx, w.plan)
 	return w.plan.Text(wide), err
+}
+
+// tables makes the tables of the copy, empty.
+func (w *writing) tables(ctx context.Context) (map[*catalog.Table]*engine.Loader, error) {
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range w.plan.Scans {
+		columns := sc.Columns
+		if sc.Table == w.table {
+			columns = everyColumn(w.table)
+			sc.Columns = columns
+		}
+		l, err := w.copy.Table(ctx, sc.Table, columns)
+		if err != nil {
+			return nil, err
+		}
+		loaders[sc.Table] = l
+	}
+	if loaders[w.table] == nil {
+		l, err := w.copy.Table(ctx, w.table, everyColumn(w.table))
+		if err != nil {
+			return nil, err
+		}
+		loaders[w.table] = l
+	}
+	return loaders, w.helpers(ctx, w.st)
 }
 
 // onlyOne refuses a statement that has several values for one row: which of
