@@ -29,7 +29,7 @@ var allowed = map[string][]string{
 	"render":       {"engine"},
 	"shell":        {"session", "engine", "sqlerr", "render", "catalog", "syntax"}, // syntax: where an input ends, and what may stand at the cursor
 	"pgcatalog":    {"sqlerr", "catalog", "syntax", "engine"},
-	"pgwire":       {"sqlerr", "syntax", "engine", "session", "pgcatalog"},
+	"pgwire":       {"sqlerr", "syntax", "engine", "session", "pgcatalog", "change"}, // change: the plans that clients agree to, and what became of them
 	"docgen":       {"catalog"},
 	"sandbox":      {"catalog"},
 }

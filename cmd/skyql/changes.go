@@ -40,14 +40,10 @@ func (a *agreement) register(f *pflag.FlagSet) {
 
 // terms turn the flags into what the session asks for.
 func (a *agreement) terms(s streams, sandbox bool) session.Changes {
-	dir := filepath.Join(stateDir(), "journal")
-	if sandbox {
-		dir = filepath.Join(stateDir(), "sandbox", "journal")
-	}
 	a.plan = a.plan || a.planFile != ""
 	r := &reporter{s: s, format: a.planFormat}
 	a.told = r
-	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
+	c := session.Changes{StateDir: filepath.Join(stateFolder(sandbox), "journal"), Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
 	if a.planFile != "" {
 		c.Show = func(set *change.Set) {
 			r.show(set)
@@ -62,6 +58,14 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 		c.Approve = func(ctx context.Context, _ *change.Set) (bool, error) { return ask(ctx, tty, s) }
 	}
 	return c
+}
+
+// stateFolder is the folder for what is to last of AWS, or of the sandbox.
+func stateFolder(sandbox bool) string {
+	if sandbox {
+		return filepath.Join(stateDir(), "sandbox")
+	}
+	return stateDir()
 }
 
 // outcome is what a script that ran to its end came to.

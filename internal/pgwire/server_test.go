@@ -43,7 +43,13 @@ type site struct {
 // serve starts a server; change may change its options.
 func serve(t testing.TB, change func(*Options)) *site {
 	t.Helper()
-	cloud := sandbox.NewServer(sandbox.Options{})
+	return serveCloud(t, sandbox.Options{}, change)
+}
+
+// serveCloud is serve, for a cloud of some kind.
+func serveCloud(t testing.TB, of sandbox.Options, change func(*Options)) *site {
+	t.Helper()
+	cloud := sandbox.NewServer(of)
 	t.Cleanup(cloud.Close)
 	o := session.Options{Confine: &engine.Confinement{Memory: 256 << 20, Threads: 1}}
 	o.Cloud.Endpoint = cloud.URL
@@ -54,7 +60,7 @@ func serve(t testing.TB, change func(*Options)) *site {
 	o.Link = link
 	options := Options{Catalog: names, Metrics: NewMetrics(), Open: func(ctx context.Context, h Hooks) (*session.Session, error) {
 		own := o
-		own.Notify = h.Notify
+		own.Notify, own.Changes = h.Notify, h.Changes
 		return session.New(ctx, own)
 	}}
 	if change != nil {

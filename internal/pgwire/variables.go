@@ -126,7 +126,7 @@ var levels = []string{"debug5", "debug4", "debug3", "debug2", "debug1", "log", "
 
 var knownVariables = []variable{
 	{"application_name", "", anything}, {"bytea_output", "hex", only("hex")}, {"client_encoding", "UTF8", only("UTF8", "utf-8", "unicode")},
-	{"client_min_messages", "notice", oneOf(levels...)}, {"DateStyle", "ISO, MDY", dateStyle}, {"default_transaction_deferrable", "off", onOff},
+	{"client_min_messages", "notice", oneOf(levels...)}, {"confirm", "plan", oneOf("plan", "apply")}, {"DateStyle", "ISO, MDY", dateStyle}, {"default_transaction_deferrable", "off", onOff},
 	{"default_transaction_isolation", "read committed", oneOf("serializable", "repeatable read", "read committed", "read uncommitted")},
 	{"default_transaction_read_only", "on", onOff}, {"extra_float_digits", "1", wholeNumber}, {"geqo", "on", onOff}, {"jit", "off", onOff},
 	{"idle_in_transaction_session_timeout", "0", timespan}, {"idle_session_timeout", "0", timespan}, {"in_hot_standby", "off", nil}, {"integer_datetimes", "on", nil},
@@ -171,8 +171,8 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 	v.values["session_authorization"] = c.user
 	v.values["statement_timeout"] = writeSpan(c.server.limits.StatementTimeout)
 	v.values["max_connections"] = strconv.Itoa(c.server.limits.Sessions)
-	if c.server.options.AllowWrites {
-		v.values["default_transaction_read_only"], v.values["transaction_read_only"] = "off", "off"
+	if c.writable() {
+		v.values[readOnlyByDefault] = "off"
 	}
 	given := map[string]string{}
 	for name, value := range params {
@@ -187,7 +187,7 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 		return nil, fatal{sqlerr.New(sqlerr.FeatureNotSupported, "this server has no replication")}
 	}
 	for name, value := range given {
-		if k := variableOf(name); k != nil && k.check != nil {
+		if k := variableOf(name); k != nil && k.check != nil && (c.writable() || !isAccess(name)) {
 			kept, err := k.check(value)
 			if err != nil {
 				return nil, fatal{sqlerr.New(sqlerr.InvalidParameter, "invalid value for parameter %q: %q", name, value).WithDetail("%v", err)}
@@ -195,6 +195,7 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 			v.values[strings.ToLower(name)] = kept
 		}
 	}
+	v.values[readOnlyNow] = v.values[readOnlyByDefault]
 	v.start = maps.Clone(v.values)
 	v.rank()
 	return v, nil
@@ -302,6 +303,9 @@ func (v *variables) timeout() time.Duration {
 // put sets a variable that is checked already, and tells the client.
 func (v *variables) put(ctx context.Context, name, value string) error {
 	name = strings.ToLower(name)
+	if isAccess(name) {
+		return v.setAccess(name, value)
+	}
 	if v.values[name] == value {
 		return nil
 	}
@@ -327,6 +331,7 @@ func (v *variables) end(ctx context.Context, commit bool) error {
 		to = v.before
 	}
 	v.before, v.local = nil, nil
+	defer func() { v.values[readOnlyNow] = v.values[readOnlyByDefault] }()
 	for name, value := range to {
 		if err := v.put(ctx, name, value); err != nil {
 			return err
@@ -345,8 +350,10 @@ func (c *conn) set(ctx context.Context, st syntax.Statement) error {
 	}
 	first := toks[0]
 	switch {
-	case first.Is("TRANSACTION"), first.Is("CHARACTERISTICS"), first.Is("CONSTRAINTS"), first.Is("ROLE"), first.Is("AUTHORIZATION"):
-		return nil // there is one isolation, read only, and one role
+	case first.Is("TRANSACTION"), first.Is("CHARACTERISTICS"):
+		return c.vars.setMode(st, first.Is("CHARACTERISTICS")) // there is one isolation
+	case first.Is("CONSTRAINTS"), first.Is("ROLE"), first.Is("AUTHORIZATION"):
+		return nil // there is one role
 	case first.Is("TIME") && toks[1].Is("ZONE"):
 		return c.setTo(ctx, st, local, "timezone", toks[2:])
 	case first.Is("NAMES"):
