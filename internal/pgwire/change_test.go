@@ -171,7 +171,7 @@ func TestShownPlan(t *testing.T) {
 	p := w.talker(t)
 	check := func(sql, want string) {
 		t.Helper()
-		got := tidy(w, p.says(sql))
+		got := tidy(p.says(sql))
 		if d := cmp.Diff(strings.TrimSpace(want), got); d != "" {
 			t.Errorf("%s (-want +got)\n%s", sql, d)
 		}
@@ -250,12 +250,176 @@ someone applied COMMIT {Done:1 Failed:0 Unknown:0 Skipped:0}
 }
 
 var (
-	days = regexp.MustCompile(`\b20[0-9]{6}-`)
-	took = regexp.MustCompile(` in [0-9.]+ s\b`)
+	endpoint = regexp.MustCompile(`http://127\.0\.0\.1:[0-9]+`)
+	days     = regexp.MustCompile(`\b20[0-9]{6}-`)
+	took     = regexp.MustCompile(` in [0-9.]+ s\b`)
 )
 
 // tidy takes out of a text what is different in every run.
-func tidy(w *writable, text string) string {
-	text = strings.ReplaceAll(text, w.cloud.URL, "CLOUD")
+func tidy(text string) string {
+	text = endpoint.ReplaceAllString(text, "CLOUD")
 	return days.ReplaceAllString(took.ReplaceAllString(text, ""), "DAY-")
+}
+
+// What is confirmed beforehand is done at once, or at the end of what belongs
+// together; nothing lifts the guards.
+func TestConfirmed(t *testing.T) {
+	t.Parallel()
+	w := serveChanges(t, sandbox.Options{})
+	p := w.talker(t)
+	check := func(sql, want string) {
+		t.Helper()
+		got := tidy(p.says(sql))
+		if d := cmp.Diff(strings.TrimSpace(want), got); d != "" {
+			t.Errorf("%s (-want +got)\n%s", sql, d)
+		}
+	}
+	sets := func(want int) {
+		t.Helper()
+		if got := w.sets(t); len(got) != want {
+			t.Errorf("%d change sets, want %d", len(got), want)
+		}
+	}
+	check("SET confirm = 'apply'; INSERT INTO sqs.queues (queue_name) VALUES ('a') RETURNING queue_name, identifier", `
+SET
+queue_name|identifier
+NOTICE 1 done · change set DAY-1 · skyql undo DAY-1 shows how to take it back
+a|https://sqs.us-east-1.amazonaws.com/111122223333/a
+INSERT 0 1
+I`)
+	check("UPDATE sqs.queues SET queue_name = queue_name WHERE queue_name = 'a'", "NOTICE nothing to change\nUPDATE 0\nI")
+	// One query is one transaction.
+	check("INSERT INTO sqs.queues (queue_name) VALUES ('b'); INSERT INTO sqs.queues (queue_name) VALUES ('c'), ('d'); SELECT count(*) FROM sqs.queues WHERE queue_name IN ('b', 'c', 'd')", `
+NOTICE 1 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it
+INSERT 0 1
+NOTICE 2 planned
+INSERT 0 2
+count_star()
+3
+NOTICE 3 done · change set DAY-2 · skyql undo DAY-2 shows how to take it back
+SELECT 1
+I`)
+	check("INSERT INTO sqs.queues (queue_name) VALUES ('e'); SELECT nope", `
+NOTICE 1 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it
+INSERT 0 1
+ERROR 42703 referenced column "nope" was not found because the FROM clause is missing
+I`)
+	check("SELECT count(*) FROM sqs.queues WHERE queue_name = 'e'", "count_star()\n0\nSELECT 1\nI")
+	sets(2)
+	// Guards.
+	check("SET regions = 'eu-west-1'; INSERT INTO sqs.queues (queue_name) VALUES ('x'), ('y'); RESET regions", `
+SET
+NOTICE 2 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it
+INSERT 0 2
+NOTICE 2 done · change set DAY-3 · skyql undo DAY-3 shows how to take it back
+RESET
+I`)
+	got := p.says("UPDATE sqs.queues SET delay_seconds = 9")
+	if !strings.HasPrefix(got, "ERROR 22023 this would change all ") || !strings.Contains(got, "HINT SET allow_all_rows = true") {
+		t.Error(got)
+	}
+	check("SET max_changes = 1; UPDATE sqs.queues SET delay_seconds = 9 WHERE queue_name IN ('a', 'b')", "SET\nERROR 54000 the plan has 2 changes, more than max_changes = 1\nHINT --max-changes 2, or SET max_changes = 2\nI")
+	check("RESET max_changes; SET protect = 'identifier:*/a'; DELETE FROM sqs.queues WHERE queue_name = 'a'", `
+RESET
+SET
+ERROR 42501 1 of the changes would end what is protected, and nothing was sent
+DETAIL - aws.sqs.queues a: protect = 'identifier:*/a'
+I`)
+	check("RESET protect", "RESET\nI")
+	got = p.says("UPDATE sqs.queues SET delay_seconds = 'soon' WHERE queue_name = 'a'")
+	if !strings.HasPrefix(got, "ERROR 22P02 ") {
+		t.Error(got)
+	}
+	// Who wants to read only is held to it.
+	check("BEGIN READ ONLY; DELETE FROM sqs.queues WHERE queue_name = 'a'", "BEGIN\nERROR 25006 cannot execute DELETE in a read-only transaction\nHINT SET default_transaction_read_only = off, or BEGIN READ WRITE\nE")
+	check("COMMIT; SHOW transaction_read_only", "ROLLBACK\ntransaction_read_only\noff\nSHOW\nI")
+	check("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; DELETE FROM sqs.queues WHERE queue_name = 'a'", "SET\nERROR 25006 cannot execute DELETE in a read-only transaction\nHINT SET default_transaction_read_only = off, or BEGIN READ WRITE\nI")
+	check("SET default_transaction_read_only = off", "SET\nI")
+	// A failed statement fails its block; a savepoint is a way back.
+	check("BEGIN; DELETE FROM sqs.queues WHERE queue_name = 'a'; SELECT 1/0 + nope", `
+BEGIN
+NOTICE 1 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it
+DELETE 1
+ERROR 42703 referenced column "nope" was not found because the FROM clause is missing
+E`)
+	check("DELETE FROM sqs.queues WHERE queue_name = 'b'", "ERROR 25P02 current transaction is aborted, commands ignored until end of transaction block\nHINT ROLLBACK\nE")
+	check("COMMIT", "ROLLBACK\nI")
+	check("BEGIN; DELETE FROM sqs.queues WHERE queue_name = 'a'; SAVEPOINT s; DELETE FROM sqs.queues WHERE queue_name = 'b'; ROLLBACK TO s; COMMIT", `
+BEGIN
+NOTICE 1 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it
+DELETE 1
+SAVEPOINT
+NOTICE 1 planned
+DELETE 1
+ROLLBACK
+NOTICE 1 done · change set DAY-4 · skyql undo DAY-4 shows how to take it back
+COMMIT
+I`)
+	check("SELECT queue_name FROM sqs.queues WHERE queue_name IN ('a', 'b')", "queue_name\nb\nSELECT 1\nI")
+	check("BEGIN; COMMIT AND CHAIN", "BEGIN\nERROR 0A000 AND CHAIN is not supported\nHINT COMMIT; BEGIN\nE")
+	check("ROLLBACK", "ROLLBACK\nI")
+	// What isn't AWS's can't be written, and there are no files to read from.
+	for _, sql := range []string{"CREATE TABLE x (a int)", "INSERT INTO x VALUES (1)", "TRUNCATE sqs.queues", "COPY sqs.queues FROM STDIN", "INSERT INTO sqs.queues (queue_name) SELECT content FROM read_text('/etc/passwd')",
+		"INSERT INTO sqs.queues (queue_name) SELECT name FROM duckdb_settings()", "INSERT INTO sqs.queues (queue_name) SELECT message FROM duckdb_logs", "UPDATE sqs.queues SET queue_name = (SELECT message FROM duckdb_logs)", "INSERT INTO sqs.queues (queue_name) FROM '/etc/passwd'",
+		"UPDATE sqs.queues SET queue_name = getenv('HOME') WHERE queue_name = 'b'", "EXPLAIN ANALYZE DELETE FROM sqs.queues WHERE queue_name = 'b'", "SELECT nextval('x')", "DROP TABLE sqs.queues", "EXPLAIN DELETE FROM sqs.queues USING duckdb_logs"} {
+		if got := p.says(sql); !strings.Contains(got, "ERROR ") || strings.Contains(got, "XX000") {
+			t.Errorf("%s: %s", sql, got)
+		}
+	}
+	if got := p.says("EXPLAIN DELETE FROM sqs.queues WHERE queue_name = 'b'"); !strings.Contains(got, "writes") {
+		t.Error(got)
+	}
+	sets(4)
+}
+
+// Secrets are in no message, nor in the audit log or the journal.
+func TestSecrets(t *testing.T) {
+	t.Parallel()
+	w := serveChanges(t, sandbox.Options{})
+	p := w.talker(t)
+	const secret = "Hunter2-hunter2"
+	var said strings.Builder
+	for _, sql := range []string{
+		"UPDATE connect.users SET password = '" + secret + "' WHERE username = 'bkim'", "BEGIN; UPDATE connect.users SET password = '" + secret + "' WHERE username = 'bkim'; SHOW PLAN; ROLLBACK",
+		"SET confirm = 'apply'; UPDATE connect.users SET password = '" + secret + "' WHERE username = 'bkim' RETURNING username, password", "PREPARE p AS UPDATE connect.users SET password = '" + secret + "' WHERE username = 'bkim'", "EXECUTE p",
+		"UPDATE connect.users SET password = '" + secret + "', nope = 1",
+	} {
+		said.WriteString(p.says(sql) + "\n")
+	}
+	if strings.Contains(said.String(), secret) || !strings.Contains(said.String(), "(sensitive)") {
+		t.Error(said.String())
+	}
+	journal, err := os.ReadFile(filepath.Join(w.dir, "journal"))
+	if err != nil || bytes.Contains(journal, []byte(secret)) {
+		t.Errorf("%v: %s", err, journal)
+	}
+	if got := w.logged(t); strings.Contains(got, secret) || !strings.Contains(got, "SET password = <hidden>") {
+		t.Error(got)
+	}
+	for _, path := range []string{w.audit, filepath.Join(w.dir, "journal")} {
+		if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%s: %v %v", path, info.Mode(), err)
+		}
+	}
+}
+
+// What can't be logged isn't done.
+func TestNoAudit(t *testing.T) {
+	t.Parallel()
+	w := serveChanges(t, sandbox.Options{})
+	p := w.talker(t)
+	if err := os.Remove(w.audit); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Mkdir(w.audit, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, sql := range []string{"SET confirm = 'apply'; INSERT INTO sqs.queues (queue_name) VALUES ('a')", "BEGIN; INSERT INTO sqs.queues (queue_name) VALUES ('a')"} {
+		if got := p.says(sql); !strings.Contains(got, "ERROR 58030 the audit log can't be written, so nothing is changed") {
+			t.Errorf("%s: %s", sql, got)
+		}
+	}
+	if calls := w.cloud.Calls(); calls["CreateResource"] > 0 {
+		t.Errorf("%v", calls)
+	}
 }

@@ -380,11 +380,11 @@ func (c *conn) run(ctx context.Context, cancel context.CancelCauseFunc, f func()
 	c.mu.Lock()
 	c.running = cancel
 	c.mu.Unlock()
-	stop := c.wire.watch(cancel)
-	unlink := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	stop := c.wire.watch(c.interrupt)
+	unlink := context.AfterFunc(ctx, func() { c.interrupt(context.Cause(ctx)) })
 	timer := (*time.Timer)(nil)
 	if d := c.vars.timeout(); d > 0 {
-		timer = time.AfterFunc(d, func() { cancel(errTimeout) })
+		timer = time.AfterFunc(d, func() { c.interrupt(errTimeout) })
 	}
 	defer func() {
 		if timer != nil {

@@ -79,6 +79,7 @@ type Server struct {
 	limits  Limits
 	log     *slog.Logger
 	delay   func(context.Context, time.Duration) // of tests
+	grace   time.Duration                        // graceful, but for tests
 	open    atomic.Int64                         // connections
 
 	mu      sync.Mutex // guards the rest
@@ -89,7 +90,7 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{options: o, limits: o.Limits.filled(), log: o.Logger, conns: map[uint32]*conn{}, delay: pause}
+	s := &Server{options: o, limits: o.Limits.filled(), log: o.Logger, conns: map[uint32]*conn{}, delay: pause, grace: graceful}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -123,7 +124,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	go func() { serving.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(graceful):
+	case <-time.After(s.grace): // changes make no more calls, and wait for those in flight
 		kill(errShutdown)
 		<-ended
 	}

@@ -32,6 +32,7 @@ type variables struct {
 	before map[string]string // at the begin of the transaction block; nil: none
 	local  map[string]string // what SET LOCAL hides
 	quiet  int               // rank of client_min_messages
+	given  map[string]string // what the startup message sets
 }
 
 // reported are the settings that clients are told of, at the start and whenever
@@ -175,6 +176,7 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 		v.values[readOnlyByDefault] = "off"
 	}
 	given := map[string]string{}
+	v.given = given
 	for name, value := range params {
 		if name != "user" && name != "database" && name != "options" && name != "replication" && !strings.HasPrefix(name, "_pq_.") {
 			given[name] = value
@@ -230,6 +232,15 @@ func (v *variables) apply(ctx context.Context) error {
 			if err := v.effect(ctx, name); err != nil {
 				return err
 			}
+		}
+	}
+	for _, name := range session.SettingNames() {
+		value, ok := v.given[name]
+		if !ok {
+			continue
+		}
+		if err := v.tell(ctx, "SET "+name+" = "+syntax.Literal(value)); err != nil {
+			return fatal{sqlerr.From(err)}
 		}
 	}
 	return nil

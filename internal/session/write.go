@@ -194,7 +194,7 @@ func (w *writing) run(ctx context.Context, want *pending) ([]*wanted, error) {
 		err = w.onlyOne(ctx, text)
 	}
 	if err == nil {
-		if err = w.copy.Track(ctx, w.table, w.account, w.region); err == nil {
+		if err = w.copy.Track(ctx, w.table, w.account, w.region, want.made); err == nil {
 			err = w.db.Exec(ctx, text.Text, w.options.Params)
 		}
 	}
