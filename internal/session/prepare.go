@@ -64,6 +64,11 @@ func (s *Session) signRead(ctx context.Context, st syntax.Statement, types []str
 		return engine.Signature{}, sqlerr.New(sqlerr.FeatureNotSupported, "a PIVOT that finds its own columns can't be prepared").
 			WithHint("PIVOT … ON x IN ('a', 'b'), or send it as a simple query")
 	}
+	if mentionsOwn(st) {
+		if err := s.makeOwn(ctx); err != nil {
+			return engine.Signature{}, err
+		}
+	}
 	done := s.prepares()
 	p, err := s.plan(ctx, st)
 	done()

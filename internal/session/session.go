@@ -228,7 +228,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 	}
 	switch st.Verb {
 	case syntax.Read:
-		if strings.Contains(strings.ToLower(st.Text), "skyql.") {
+		if mentionsOwn(st) {
 			if err := s.makeOwn(ctx); err != nil {
 				return nil, err
 			}
