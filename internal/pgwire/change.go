@@ -195,7 +195,9 @@ func (g *changing) outcome(waits bool, err error) string {
 	switch {
 	case g.report != nil && g.report.Count(change.Uncertain) > 0, g.report == nil && err != nil && sqlerr.From(err).Code == sqlerr.Internal:
 		return unknown
-	case g.report != nil && err != nil:
+	case g.report != nil && g.report.Complete():
+		return applied
+	case g.report != nil:
 		return failed
 	case err != nil:
 		return refused

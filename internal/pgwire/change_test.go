@@ -423,3 +423,24 @@ func TestNoAudit(t *testing.T) {
 		t.Errorf("%v", calls)
 	}
 }
+
+// Who is refused is in the audit log too.
+func TestRefusedClient(t *testing.T) {
+	t.Parallel()
+	path := filepath.Join(t.TempDir(), "logs", "audit.log")
+	audit, err := OpenAudit(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := &writable{audit: path, site: serve(t, func(o *Options) { o.Users, o.Audit = users(t), audit })}
+	if got := connect(t, strings.Replace(w.url(), "someone@", "alice:wrong@", 1), nil); got != "28P01" {
+		t.Error(got)
+	}
+	if got := w.logged(t); got != "alice refused \n" {
+		t.Errorf("%q", got)
+	}
+	text, err := os.ReadFile(path)
+	if err != nil || !bytes.Contains(text, []byte(`"event":"authentication"`)) || bytes.Contains(text, []byte("wrong")) {
+		t.Errorf("%s %v", text, err)
+	}
+}

@@ -265,6 +265,7 @@ func (v *variables) effect(ctx context.Context, name string) error {
 }
 
 func (v *variables) tell(ctx context.Context, text string) error {
+	v.conn.park(nil)
 	_, err := v.conn.session.Query(ctx, syntax.Split(text)[0], nil)
 	return err
 }
@@ -384,6 +385,7 @@ func (c *conn) set(ctx context.Context, st syntax.Statement) error {
 		}
 		return nil
 	case slices.Contains(session.SettingNames(), strings.ToLower(first.Text)):
+		c.park(nil)
 		_, err := c.session.Query(ctx, st, nil)
 		return err
 	case !first.IsName():

@@ -15,6 +15,10 @@ import (
 // statement that gives no rows.
 func (s *Session) Prepare(ctx context.Context, st syntax.Statement, types []string) (sig engine.Signature, err error) {
 	defer s.recovered(&err)
+	if err := s.heal(nil); err != nil {
+		return sig, err
+	}
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	if sig, err = s.signature(ctx, st, types); err != nil {
 		return sig, s.word(ctx, err)
 	}
@@ -141,6 +145,10 @@ func (s *Session) Query(ctx context.Context, st syntax.Statement, values []any) 
 	if err := ctx.Err(); err != nil {
 		return nil, s.canceled(ctx)
 	}
+	if err := s.heal(nil); err != nil { // rows may have ended the engine
+		return nil, err
+	}
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	s.values = values
 	s.db.Positional(values)
 	defer func() { s.values = nil; s.db.Positional(nil) }()

@@ -93,6 +93,9 @@ type Session struct {
 	local    bool // DuckDB may hold tables of the user's
 	collated bool // and some of their columns may have a collation
 
+	// outside are the statements that set DuckDB's own settings, by name.
+	outside map[string]string
+
 	link *Link
 	tx   *pending // of the open transaction; nil for none
 
@@ -117,7 +120,7 @@ func New(ctx context.Context, o Options) (*Session, error) {
 	if err := o.Settings.check(); err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, settings: o.Settings, catalog: o.Catalog, log: o.Logger, macros: map[string]bool{}}
+	s := &Session{options: o, settings: o.Settings, catalog: o.Catalog, log: o.Logger, macros: map[string]bool{}, outside: map[string]string{}}
 	if s.catalog == nil {
 		s.catalog = catalog.Embedded()
 	}
@@ -125,11 +128,9 @@ func New(ctx context.Context, o Options) (*Session, error) {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.link = o.Link
-	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir, Confine: o.Confine})
-	if err != nil {
+	if err := s.openEngine(ctx); err != nil {
 		return nil, err
 	}
-	s.db = db
 	return s, nil
 }
 
@@ -184,6 +185,7 @@ func checkText(script string) error {
 
 func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(context.Context, Result) error) (err error) {
 	defer s.recovered(&err)
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	if err := ctx.Err(); err != nil {
 		return s.canceled(ctx)
 	}
