@@ -188,6 +188,7 @@ type NeedKeyError struct {
 	Table   *catalog.Table
 	Columns []string // those to give
 	Reason  string
+	Hint    string // what to write, if not Columns
 }
 
 func (e *NeedKeyError) Error() string {
@@ -575,7 +576,7 @@ func (s *scanning) hand(ctx context.Context, rows ...Row) error {
 // getAll reads resources by identifier.
 func (s *scanning) getAll(ctx context.Context, places []place, b plan.Box) error {
 	if s.table.Read == nil {
-		return &NeedKeyError{s.table, nil, "its type can't be read"}
+		return &NeedKeyError{Table: s.table, Reason: "its type can't be read"}
 	}
 	for _, at := range places {
 		for _, id := range b.Identifiers {
@@ -721,7 +722,11 @@ func (r *run) absent(ctx context.Context, at place, t *catalog.Table, err error)
 	var e *cloudcontrol.Error
 	switch {
 	case errors.Is(err, cloudcontrol.ErrNoType), errors.Is(err, cloudcontrol.ErrUnsupported):
-		r.notice("%s is not offered in %s", t.Name(), at.region)
+		name := t.Name()
+		if errors.As(err, &e) && e.Type != "" && e.Type != t.Type {
+			name = e.Type
+		}
+		r.notice("%s is not offered in %s", name, at.region)
 	case errors.Is(err, cloudcontrol.ErrRegion):
 		r.notice("region %s is not enabled in account %s: nothing was looked for there", at.region, at.account)
 	case r.Warn && ctx.Err() == nil && errors.As(err, &e):

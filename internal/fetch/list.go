@@ -220,7 +220,7 @@ func (r *run) listPages(ctx context.Context, t *catalog.Table, at place, m model
 		case errors.Is(err, cloudcontrol.ErrNotFound) && len(m) > 0: // the parent is gone
 			return nil
 		case errors.Is(err, cloudcontrol.ErrMissingKey):
-			return missing(t, err)
+			return r.missingKey(t, err)
 		case err != nil:
 			return r.absent(ctx, at, t, err)
 		}
@@ -237,17 +237,25 @@ func (r *run) listPages(ctx context.Context, t *catalog.Table, at place, m model
 	}
 }
 
-// missing words AWS's wish for a list key that no schema tells of.
-func missing(t *catalog.Table, err error) error {
+// missingKey words AWS's wish for a list key that no schema tells of.
+func (r *run) missingKey(t *catalog.Table, err error) error {
 	var e *cloudcontrol.Error
 	if !errors.As(err, &e) {
 		return err
+	}
+	if e.Type != t.Type { // t is read by the names of types
+		need := &NeedKeyError{Table: t, Columns: []string{"resource_model"}, Reason: "AWS lists " + e.Type + " under a parent alone",
+			Hint: fmt.Sprintf(`WHERE resource_model = '{"%s": "…"}'`, e.MissingKey)}
+		if typed, ok := r.f.o.Catalog.ByType(e.Type); ok {
+			need.Hint += ", or read " + typed.Name()
+		}
+		return need
 	}
 	name := e.MissingKey
 	if c, ok := t.Column(name); ok {
 		name = t.Columns[c].Name
 	}
-	return &NeedKeyError{t, []string{name}, "AWS wants it for listing"}
+	return &NeedKeyError{Table: t, Columns: []string{name}, Reason: "AWS wants it for listing"}
 }
 
 // models calls f with every model that a table must be listed with in a place.
@@ -282,7 +290,7 @@ func (r *run) models(ctx context.Context, t *catalog.Table, at place, given map[
 		return nil
 	}
 	if in.Unknown != "" || len(in.Parents) == 0 {
-		return &NeedKeyError{t, columnNames(t, open), in.Unknown}
+		return &NeedKeyError{Table: t, Columns: columnNames(t, open), Reason: in.Unknown}
 	}
 	return r.parents(ctx, t, at, base, given, f)
 }

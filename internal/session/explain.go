@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/engine"
 	"github.com/skyql/skyql/internal/fetch"
@@ -243,7 +244,9 @@ func (s *Session) explained(ctx context.Context, p *plan.Plan, w *writing) *expl
 		}
 		x.Scans = append(x.Scans, line)
 		number[sc.Table.Type] = len(x.Scans)
-		grant(actions, sc.Table, line.How != "get", !strings.HasSuffix(line.How, "list") || sc.Table.SpansRegions)
+		for _, t := range s.typesOf(sc) {
+			grant(actions, t, line.How != "get", !strings.HasSuffix(line.How, "list") || t.SpansRegions)
+		}
 	}
 	switch {
 	case len(sum) == 0 || exact && gets == 0 && !slices.ContainsFunc(sum, func(c string) bool { return strings.Contains(c, "List") }):
@@ -280,13 +283,36 @@ func (s *Session) explained(ctx context.Context, p *plan.Plan, w *writing) *expl
 	return x
 }
 
+// typesOf are the types that a scan reads, as far as it is known beforehand.
+func (s *Session) typesOf(sc *plan.Scan) []*catalog.Table {
+	out := []*catalog.Table{sc.Table}
+	if sc.Table.Type != catalog.ResourceType {
+		return out
+	}
+	for _, b := range sc.Boxes {
+		names := slices.Clone(b.Parents["/TypeName"])
+		for _, id := range b.Identifiers {
+			name, _, _ := anytype.Split(id)
+			names = append(names, name)
+		}
+		for _, name := range names {
+			if t, err := s.catalog.Table(name); err == nil && !slices.Contains(out, t) {
+				out = append(out, t)
+			}
+		}
+	}
+	return out
+}
+
 // grant adds the actions of a table's calls.
 func grant(actions map[string]bool, t *catalog.Table, list, get bool) {
 	add := func(op string, h *catalog.Handler) {
 		if h == nil {
 			return
 		}
-		actions["cloudformation:"+op] = true
+		if !t.Records {
+			actions["cloudformation:"+op] = true
+		}
 		for _, p := range h.Permissions {
 			actions[p] = true
 		}
