@@ -43,6 +43,7 @@ func New(tables *catalog.Catalog, notes func(*catalog.Table, catalog.Column) str
 	if tables == nil {
 		tables = catalog.Embedded()
 	}
+	tables = tables.WithCloudControl()
 	return &Catalog{tables: tables, notes: notes}
 }
 

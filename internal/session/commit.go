@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/change"
-	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -174,7 +174,7 @@ func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (
 
 func (s *Session) clouds(link *Link) change.Clouds {
 	return func(ctx context.Context, account, region string) (change.Cloud, error) {
-		return link.cloud.Client(ctx, account, region)
+		return client(ctx, link.cloud, s.catalog, account, region)
 	}
 }
 
@@ -341,7 +341,7 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 				continue
 			}
 			show(h)
-			set, err := h.Set(s.catalog)
+			set, err := h.Set(anyTypes{s.catalog})
 			if err == nil {
 				err = set.Give(s.options.Params)
 			}
@@ -382,7 +382,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 			if err != nil {
 				return nil, err
 			}
-			set, err := h.Set(s.catalog)
+			set, err := h.Set(anyTypes{s.catalog})
 			if err != nil {
 				return nil, err
 			}
@@ -402,7 +402,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 
 // ApplyPlan makes a saved plan so, if what it was made of is still as it was.
 func (s *Session) ApplyPlan(ctx context.Context, r io.Reader) error {
-	set, err := change.Load(r, s.catalog)
+	set, err := change.Load(r, anyTypes{s.catalog})
 	if err == nil {
 		err = set.Give(s.options.Params)
 	}
@@ -434,7 +434,7 @@ func (s *Session) UndoSet(ctx context.Context, id string) error {
 	if err != nil {
 		return s.word(ctx, err)
 	}
-	set, err := sets[i].Set(s.catalog)
+	set, err := sets[i].Set(anyTypes{s.catalog})
 	if err != nil {
 		return s.word(ctx, err)
 	}
@@ -469,4 +469,4 @@ func (s *Session) DropSet(id string) error {
 	return err
 }
 
-var _ change.Cloud = (*cloudcontrol.Client)(nil)
+var _ change.Cloud = (*anytype.Client)(nil)

@@ -54,7 +54,8 @@ func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*e
 		return nil, err
 	}
 	for _, r := range rows {
-		if err := l.Append(ctx, r.key.account, r.key.region, r.key.identifier, r.properties); err != nil {
+		id, properties := rowOf(w.table, r.key, r.properties)
+		if err := l.Append(ctx, r.key.account, r.key.region, id, properties); err != nil {
 			return nil, err
 		}
 	}
@@ -64,7 +65,8 @@ func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*e
 	if w.actions() {
 		marks := map[[3]string]string{}
 		for _, r := range rows {
-			marks[[3]string{r.key.account, r.key.region, r.key.identifier}] = r.action
+			id, _ := rowOf(w.table, r.key, nil)
+			marks[[3]string{r.key.account, r.key.region, id}] = r.action
 		}
 		if err := c.Mark(ctx, w.table, mergeAction, marks); err != nil {
 			return nil, err

@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
@@ -67,13 +68,29 @@ func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, lo
 	if err != nil {
 		return nil, err
 	}
+	c = withCloudControl(c)
+	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
+		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
+			return client(ctx, cloud, c, account, region)
+		}})}, nil
+}
+
+// withCloudControl gives the catalog of sessions: the embedded one for nil,
+// with the tables about Cloud Control itself.
+func withCloudControl(c *catalog.Catalog) *catalog.Catalog {
 	if c == nil {
 		c = catalog.Embedded()
 	}
-	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
-		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
-			return cloud.Client(ctx, account, region)
-		}})}, nil
+	return c.WithCloudControl()
+}
+
+// client gives what serves those tables, too.
+func client(ctx context.Context, cloud *cloudcontrol.Cloud, cat *catalog.Catalog, account, region string) (*anytype.Client, error) {
+	c, err := cloud.Client(ctx, account, region)
+	if err != nil {
+		return nil, err
+	}
+	return anytype.Wrap(c, cat), nil
 }
 
 // Observe has f told of every call, from several goroutines. It is for before
@@ -120,10 +137,7 @@ func New(ctx context.Context, o Options) (*Session, error) {
 	if err := o.Settings.check(); err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, settings: o.Settings, catalog: o.Catalog, log: o.Logger, macros: map[string]bool{}, outside: map[string]string{}}
-	if s.catalog == nil {
-		s.catalog = catalog.Embedded()
-	}
+	s := &Session{options: o, settings: o.Settings, catalog: withCloudControl(o.Catalog), log: o.Logger, macros: map[string]bool{}, outside: map[string]string{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -192,7 +206,7 @@ func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(c
 	start := time.Now()
 	rows, err := s.run(ctx, st)
 	if err != nil {
-		return s.word(ctx, err)
+		return arrowHint(st, s.word(ctx, err))
 	}
 	var outErr error
 	if out != nil {

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -139,7 +140,7 @@ func (w *writing) cut(ctx context.Context) error {
 	case !ok:
 		return w.misspelt(ctx)
 	}
-	return w.handlers()
+	return w.handled(w.table, w.w.Word)
 }
 
 // misspelt lets DuckDB's parser say what is wrong.
@@ -152,21 +153,21 @@ func (w *writing) misspelt(ctx context.Context) error {
 	return sqlerr.New(sqlerr.FeatureNotSupported, "this form of %s is not supported", w.st.Word).At(w.st.Text, 0)
 }
 
-// handlers refuses what the type has no handler for.
-func (w *writing) handlers() error {
+// handled refuses what a type has no handler for.
+func (w *writing) handled(t *catalog.Table, word string) error {
 	var missing, instead string
-	switch t := w.table; {
-	case w.w.Word == "INSERT" && t.Create == nil:
+	switch {
+	case word == "INSERT" && t.Create == nil:
 		missing = "created"
-	case w.w.Word == "DELETE" && t.Delete == nil:
+	case word == "DELETE" && t.Delete == nil:
 		missing = "deleted"
-	case w.w.Word == "UPDATE" && t.Update == nil && w.settings.Replace != "allow":
+	case word == "UPDATE" && t.Update == nil && w.settings.Replace != "allow":
 		missing, instead = "updated", "SET replace = 'allow' deletes and makes anew"
 	}
 	if missing == "" {
 		return nil
 	}
-	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", w.table.Name(), missing, w.table.Type).At(w.st.Text, w.st.Target[0].Pos)
+	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", t.Name(), missing, t.Type).At(w.st.Text, w.st.Target[0].Pos)
 	if instead != "" {
 		return e.WithHint("%s", instead)
 	}
@@ -436,14 +437,8 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 	var out []*wanted
 	touched := 0
 	for _, c := range changes {
-		key := rowKey{w.table.Type, c.Account, c.Region, c.Identifier}
+		key := keyOf(w.table, c.Account, c.Region, c.Identifier)
 		x := &wanted{table: w.table, key: key}
-		set := map[string]json.RawMessage{}
-		for i, v := range c.Values {
-			set[w.table.Columns[i].Property] = v
-			x.set = append(x.set, w.table.Columns[i].Property)
-		}
-		slices.Sort(x.set)
 		var base json.RawMessage
 		if c.Before {
 			touched++
@@ -455,6 +450,17 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 				return nil, sqlerr.New(sqlerr.Internal, "%s %s was not read", w.table.Name(), key.identifier)
 			}
 		}
+		set := map[string]json.RawMessage{}
+		for i, v := range c.Values {
+			set[w.table.Columns[i].Property] = v
+		}
+		if w.table.Type == catalog.ResourceType {
+			var err error
+			if set, err = w.retype(x, c, set, base); err != nil {
+				return nil, err
+			}
+		}
+		x.set = slices.Sorted(maps.Keys(set))
 		if c.After {
 			after, err := change.Merge(base, set)
 			if err != nil {
@@ -478,6 +484,9 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 func (w *writing) place(x *wanted, want *pending) error {
 	k := &x.key
 	given := k.identifier
+	if x.table.Global && !w.table.Global { // said of the table of any type
+		k.region = cmp.Or(k.region, catalog.HomeRegion(w.region))
+	}
 	switch {
 	case k.account == "" && w.account == "":
 		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs account_id: the setting accounts has several", w.table.Name()).WithHint("INSERT INTO %s (account_id, …)", w.table.Name())
@@ -493,7 +502,7 @@ func (w *writing) place(x *wanted, want *pending) error {
 	if err := checkRegion("", k.region); err != nil {
 		return err
 	}
-	if id, ok := composed(w.table, x.after); ok {
+	if id, ok := composed(x.table, x.after); ok {
 		k.identifier = id
 	} else {
 		want.made++
@@ -501,8 +510,8 @@ func (w *writing) place(x *wanted, want *pending) error {
 	}
 	if given != "" && !strings.HasPrefix(given, change.Placeholder) && given != k.identifier {
 		var parts []string
-		for _, c := range w.table.IdentifierColumns() {
-			parts = append(parts, w.table.Columns[c].Name)
+		for _, c := range x.table.IdentifierColumns() {
+			parts = append(parts, x.table.Columns[c].Name)
 		}
 		return sqlerr.New(sqlerr.InvalidParameter, "identifier %q: that of a new row of %s comes from %s", given, w.table.Name(), strings.Join(parts, ", ")).WithHint("leave out identifier")
 	}
