@@ -274,3 +274,50 @@ func TestChangesSideBySide(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// A statement is carried out once its pipeline is known to end with it, or at the
+// end; one whose Sync never comes isn't.
+func TestPipelinedChanges(t *testing.T) {
+	t.Parallel()
+	w := serveChanges(t, sandbox.Options{})
+	p := w.talker(t)
+	p.says("SET confirm = 'apply'")
+	insert := func(name string) {
+		p.front.Send(&pgproto3.Parse{Query: "INSERT INTO sqs.queues (queue_name) VALUES ($1) RETURNING identifier"})
+		p.front.Send(&pgproto3.Bind{Parameters: [][]byte{[]byte(name)}})
+		p.front.Send(&pgproto3.Execute{})
+	}
+	check := func(want string, messages ...pgproto3.FrontendMessage) {
+		t.Helper()
+		for _, m := range messages {
+			p.front.Send(m)
+		}
+		if d := cmp.Diff(strings.TrimSpace(want), tidy(p.heard())); d != "" {
+			t.Error(d)
+		}
+	}
+	insert("a")
+	check("NOTICE 1 done · change set DAY-1 · skyql undo DAY-1 shows how to take it back\nhttps://sqs.us-east-1.amazonaws.com/111122223333/a\nINSERT 0 1\nI",
+		&pgproto3.Close{ObjectType: 'P'}, &pgproto3.Close{ObjectType: 'S'}, &pgproto3.Sync{})
+	insert("b")
+	p.front.Send(&pgproto3.Flush{})
+	p.until("CommandComplete") // planned: what comes next may fail
+	if n := w.cloud.Calls()["CreateResource"]; n != 1 {
+		t.Errorf("%d creates", n)
+	}
+	check("NOTICE 1 done · change set DAY-2 · skyql undo DAY-2 shows how to take it back\nI", &pgproto3.Sync{})
+	insert("c")
+	p.front.Send(&pgproto3.Execute{Portal: "none"})
+	check("NOTICE 1 planned: SHOW PLAN shows the whole, COMMIT makes it so, ROLLBACK forgets it\n~new-1\nINSERT 0 1\nERROR 34000 portal \"none\" does not exist\nI", &pgproto3.Sync{})
+	insert("d")
+	if err := p.front.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	w.stop() // while it waits for a Sync
+	if got := p.closed(); got != "57P01" {
+		t.Errorf("%q", got)
+	}
+	if n := w.cloud.Calls()["CreateResource"]; n != 2 {
+		t.Errorf("%d creates", n)
+	}
+}

@@ -31,8 +31,10 @@ type variables struct {
 	start  map[string]string // what RESET goes back to
 	before map[string]string // at the begin of the transaction block; nil: none
 	local  map[string]string // what SET LOCAL hides
-	quiet  int               // rank of client_min_messages
-	given  map[string]string // what the startup message sets
+	// ownBefore and ownLocal are the same of the session's own settings.
+	ownBefore, ownLocal map[string]string
+	quiet               int               // rank of client_min_messages
+	given               map[string]string // what the startup message sets
 }
 
 // reported are the settings that clients are told of, at the start and whenever
@@ -292,9 +294,7 @@ func (v *variables) get(name string) string { return v.values[strings.ToLower(na
 // among them.
 func (v *variables) all() map[string]string {
 	out := map[string]string{}
-	for _, name := range session.SettingNames() {
-		out[name], _ = v.conn.session.Setting(name)
-	}
+	maps.Copy(out, v.own())
 	for name, value := range v.values {
 		if k := variableOf(name); k != nil {
 			name = k.name
@@ -335,14 +335,20 @@ func (v *variables) follow(name, value string) {
 
 // begin, commit and rollback are the life of a transaction block: SET ends with
 // one that is rolled back, SET LOCAL with any.
-func (v *variables) begin() { v.before, v.local = maps.Clone(v.values), map[string]string{} }
+func (v *variables) begin() {
+	v.before, v.local = maps.Clone(v.values), map[string]string{}
+	v.ownBefore, v.ownLocal = v.own(), map[string]string{}
+}
 
 func (v *variables) end(ctx context.Context, commit bool) error {
-	to := v.local
+	to, own := v.local, v.ownLocal
 	if !commit {
-		to = v.before
+		to, own = v.before, v.ownBefore
 	}
-	v.before, v.local = nil, nil
+	v.before, v.local, v.ownBefore, v.ownLocal = nil, nil, nil, nil
+	if err := v.restore(ctx, own); err != nil {
+		return err
+	}
 	defer func() { v.values[readOnlyNow] = v.values[readOnlyByDefault] }()
 	for name, value := range to {
 		if err := v.put(ctx, name, value); err != nil {
@@ -385,6 +391,9 @@ func (c *conn) set(ctx context.Context, st syntax.Statement) error {
 		}
 		return nil
 	case slices.Contains(session.SettingNames(), strings.ToLower(first.Text)):
+		if local && !c.vars.hides(strings.ToLower(first.Text)) {
+			return nil
+		}
 		c.park(nil)
 		_, err := c.session.Query(ctx, st, nil)
 		return err
@@ -442,10 +451,8 @@ func (c *conn) setTo(ctx context.Context, st syntax.Statement, local bool, name 
 		}
 		value = kept
 	}
-	if local && c.vars.before != nil {
-		if _, hidden := c.vars.local[name]; !hidden {
-			c.vars.local[name] = c.vars.values[name]
-		}
+	if local && !c.vars.hides(name) {
+		return nil
 	}
 	return c.vars.put(ctx, name, value)
 }
