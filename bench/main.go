@@ -1,3 +1,5 @@
+//go:build unix
+
 // Command bench measures skyql against what a person would write by hand, on
 // the same stand-in service, in the same run, turn by turn. It prints ratios:
 // seconds of one machine say little.

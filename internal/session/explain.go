@@ -10,7 +10,6 @@ import (
 	"text/tabwriter"
 	"time"
 
-	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/engine"
 	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/plan"
@@ -127,18 +126,12 @@ func (w *writing) calls() []string {
 // explain says what a statement changes, and adds the actions that it needs
 // for that: updating reads first, and making looks at what was made.
 func (w *writing) explain(actions map[string]bool) string {
-	t := w.table
-	for _, op := range w.calls() {
-		h := map[string]*catalog.Handler{"CreateResource": t.Create, "UpdateResource": t.Update, "DeleteResource": t.Delete}[op]
-		if h == nil {
-			continue
+	for _, t := range w.types() {
+		for _, op := range w.calls() {
+			grantWrite(actions, t, op)
 		}
-		for _, p := range append([]string{"cloudformation:" + op, "cloudformation:GetResourceRequestStatus"}, h.Permissions...) {
-			actions[p] = true
-		}
-		grant(actions, t, false, op != "DeleteResource")
 	}
-	return fmt.Sprintf("%s for each row of %s that is not as it was", strings.Join(w.calls(), ", "), t.Name())
+	return fmt.Sprintf("%s for each row of %s that is not as it was", strings.Join(w.calls(), ", "), w.table.Name())
 }
 
 // shifted moves an error's place from the inner statement to the outer one.

@@ -6,6 +6,7 @@ import (
 	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/plan"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // A policy is an IAM policy document.
@@ -39,6 +40,41 @@ func (s *Session) typesOf(sc *plan.Scan) []*catalog.Table {
 		}
 	}
 	return out
+}
+
+// types are the types that a statement writes to: of the table of any type,
+// those that its text names.
+func (w *writing) types() []*catalog.Table {
+	out := []*catalog.Table{w.table}
+	if w.table.Type != catalog.ResourceType {
+		return out
+	}
+	for _, t := range w.st.Tokens {
+		if t.Kind != syntax.String {
+			continue
+		}
+		if named, err := w.catalog.Table(t.Text); err == nil && !slices.Contains(out, named) {
+			out = append(out, named)
+		}
+	}
+	return out
+}
+
+// grantWrite adds the actions of a writing call on a type: updating reads
+// first, and making looks at what was made.
+func grantWrite(actions map[string]bool, t *catalog.Table, op string) {
+	h := map[string]*catalog.Handler{"CreateResource": t.Create, "UpdateResource": t.Update, "DeleteResource": t.Delete}[op]
+	if h == nil {
+		return
+	}
+	actions["cloudformation:GetResourceRequestStatus"] = true
+	if !t.Records {
+		actions["cloudformation:"+op] = true
+	}
+	for _, p := range h.Permissions {
+		actions[p] = true
+	}
+	grant(actions, t, false, op != "DeleteResource")
 }
 
 // grant adds the actions of a table's calls.
