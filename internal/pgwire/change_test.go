@@ -369,6 +369,11 @@ I`)
 	if got := p.says("EXPLAIN DELETE FROM sqs.queues WHERE queue_name = 'b'"); !strings.Contains(got, "writes") {
 		t.Error(got)
 	}
+	for _, sql := range []string{"PREPARE x AS COMMIT", "PREPARE x AS BEGIN", "PREPARE x AS EXECUTE y", "PREPARE x AS SET confirm = 'apply'", "DECLARE x CURSOR WITH HOLD FOR DELETE FROM sqs.queues", "COPY (DELETE FROM sqs.queues WHERE queue_name = 'b' RETURNING queue_name) TO STDOUT"} {
+		if got := p.says(sql); !strings.HasPrefix(got, "ERROR 42601 ") && !strings.HasPrefix(got, "ERROR 0A000 ") {
+			t.Errorf("%s: %s", sql, got)
+		}
+	}
 	sets(4)
 }
 
