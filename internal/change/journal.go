@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,11 +27,12 @@ import (
 //
 // One process has a journal at a time. A Journal is safe for concurrent use.
 type Journal struct {
-	dir  string
-	lock *os.File
+	dir    string
+	lock   *os.File
+	waited bool // another process had it first
 
 	mu      sync.Mutex
-	file    sink
+	file    File
 	size    int64 // up to which the file is whole
 	written int   // records written; synced says how many are on disk
 	broken  error
@@ -40,8 +42,8 @@ type Journal struct {
 	synced  int
 }
 
-// A sink is the file that a journal writes.
-type sink interface {
+// A File is what a journal writes.
+type File interface {
 	io.Writer
 	io.Closer
 	Sync() error
@@ -87,6 +89,22 @@ type record struct {
 // The folder is made if there is none. Whatever stands in the way of journaling
 // is an error here, before anything is asked of AWS.
 func OpenJournal(dir string) (*Journal, error) {
+	return Opening{}.Journal(context.Background(), dir)
+}
+
+// An Opening says how a journal is taken. The zero value: at once or not at all.
+type Opening struct {
+	// Wait is how long to wait for another process that has the journal.
+	Wait time.Duration
+	// Busy is told who has it before the wait begins; nil: nobody.
+	Busy func(holder string)
+	// Through gives what the journal's file is written through: a seam for
+	// those who try what a crash leaves behind. nil: the file itself.
+	Through func(File) File
+}
+
+// Journal takes a state folder's journal as OpenJournal does.
+func (o Opening) Journal(ctx context.Context, dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, err)
 	}
@@ -95,22 +113,39 @@ func OpenJournal(dir string) (*Journal, error) {
 		return nil, unusable(dir, err)
 	}
 	j := &Journal{dir: dir, lock: lock}
-	if err := j.open(); err != nil {
+	if err = j.take(ctx, o); err == nil {
+		err = j.open(o.Through)
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *Journal) open() error {
-	taken, err := lockFile(j.lock)
+// Forget removes a folder's journal, damaged or whole, unless another process has
+// it: for the journal of a world that is no more.
+func Forget(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, journalName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return unusable(j.dir, err)
+		return unusable(dir, err)
 	}
-	if taken {
-		return sqlerr.New("55006", "another skyql is changing things with the state folder %s", j.dir).
-			WithHint("wait for it, or SKYQL_STATE_DIR=… for a folder of one's own")
+	j := &Journal{dir: dir, lock: lock}
+	if err := j.take(context.Background(), Opening{}); err != nil {
+		lock.Close()
+		return err
 	}
+	err = os.Remove(filepath.Join(dir, journalName))
+	if err == nil {
+		err = syncDir(dir)
+	}
+	return errors.Join(err, j.free())
+}
+
+func (j *Journal) open(through func(File) File) error {
 	f, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return unusable(j.dir, err)
@@ -130,6 +165,9 @@ func (j *Journal) open() error {
 		return unusable(j.dir, err)
 	}
 	j.file = f
+	if through != nil {
+		j.file = through(f)
+	}
 	return nil
 }
 
@@ -272,7 +310,7 @@ func (j *Journal) write(r record) (int, error) {
 
 // Close lets go of the journal.
 func (j *Journal) Close() error {
-	return errors.Join(j.file.Close(), j.lock.Close())
+	return errors.Join(j.file.Close(), j.free())
 }
 
 // begin writes a set down and gives it its id.
