@@ -145,7 +145,7 @@ func newChanges(s streams) *cobra.Command {
 		Short: "Forget what is open of a change set: it is never gone on with",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return drop.with(cmd.Context(), s, func(sess *session.Session) error { return sess.DropSet(args[0]) })
+			return drop.with(cmd.Context(), s, func(sess *session.Session) error { return sess.DropSet(cmd.Context(), args[0]) })
 		},
 	}
 	drop.register(sub, false)

@@ -40,19 +40,13 @@ func (a *agreement) register(f *pflag.FlagSet) {
 
 // terms turn the flags into what the session asks for.
 func (a *agreement) terms(s streams, sandbox bool) session.Changes {
-	dir := filepath.Join(stateDir(), "journal")
-	if sandbox {
-		dir = filepath.Join(stateDir(), "sandbox", "journal")
-	}
 	a.plan = a.plan || a.planFile != ""
 	r := &reporter{s: s, format: a.planFormat}
 	a.told = r
-	c := session.Changes{StateDir: dir, Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
+	c := session.Changes{StateDir: journalDir(sandbox), Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done,
+		Leave: secondInterrupt, Through: through}
 	if a.planFile != "" {
-		c.Show = func(set *change.Set) {
-			r.show(set)
-			r.err = savePlan(a.planFile, set)
-		}
+		c.Keep = func(set *change.Set) error { return savePlan(a.planFile, set) }
 	}
 	switch tty := terminalDevice(s); {
 	case a.yes:
@@ -62,6 +56,18 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 		c.Approve = func(ctx context.Context, _ *change.Set) (bool, error) { return ask(ctx, tty, s) }
 	}
 	return c
+}
+
+// through is what journals are written through. Tests alone set it, to end the
+// program at a write.
+var through func(change.File) change.File
+
+// journalDir is the folder of the journal. A sandbox has one of its own.
+func journalDir(sandbox bool) string {
+	if sandbox {
+		return filepath.Join(stateDir(), "sandbox", "journal")
+	}
+	return filepath.Join(stateDir(), "journal")
 }
 
 // outcome is what a script that ran to its end came to.

@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -50,6 +51,14 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 		return nil, s.here(err, text, st, p)
 	}
 	return nil, nil
+}
+
+// Changing reports whether a script has a statement that changes the cloud.
+func (s *Session) Changing(sql string) bool {
+	return slices.ContainsFunc(syntax.Split(sql), func(st syntax.Statement) bool {
+		_, _, cloud := s.cloudTable(st.Target)
+		return cloud && st.Verb == syntax.Write
+	})
 }
 
 // fillUnbound fills a copy for a statement that is not a query. A view or

@@ -30,6 +30,8 @@ type Changes struct {
 	StateDir string
 	// Sandbox says that the endpoint is a sandbox that outlives its port.
 	Sandbox bool
+	// Keep is handed a plan that goes no further but could; may be nil.
+	Keep func(*change.Set) error
 	// Show is handed each plan, Done what became of it; either may be nil.
 	Show func(*change.Set)
 	Done func(*change.Report)
@@ -41,6 +43,9 @@ type Changes struct {
 	// Leave gives what, once closed, ends the wait for what is in flight. It is
 	// asked for with each set of changes; nil: nothing ends it.
 	Leave func() <-chan struct{}
+	// Through is what the journal's file is written through, for those who try
+	// what a crash leaves behind; nil: the file itself.
+	Through func(change.File) change.File
 }
 
 func (c Changes) leave() <-chan struct{} {
@@ -100,10 +105,14 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 		o.Show(set)
 	}
 	s.planned += len(set.Changes)
-	if o.PlanOnly {
+	err := set.Guard(s.guards(), covers)
+	switch {
+	case o.PlanOnly && o.Keep != nil && err == nil:
+		return nil, o.Keep(set)
+	case o.PlanOnly && o.Keep == nil && err != nil:
+		s.notify("it would be refused: %s", refusal(err))
 		return nil, nil
-	}
-	if err := set.Guard(s.guards(), covers); err != nil {
+	case o.PlanOnly || err != nil:
 		return nil, err
 	}
 	if o.Approve == nil {
@@ -115,7 +124,7 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 		}
 		return nil, err
 	}
-	report, err := s.withJournal(func(j *change.Journal) (*change.Report, error) {
+	report, err := s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 		a, err := s.applier(ctx, j)
 		if err != nil {
 			return nil, err
@@ -124,6 +133,15 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 		return a.Apply(ctx, set)
 	})
 	return report, s.finished(report, err)
+}
+
+// refusal words an error with what lifts it.
+func refusal(err error) string {
+	text := err.Error()
+	if e, ok := asError[*sqlerr.Error](err); ok && e.Hint != "" {
+		text += ": " + e.Hint
+	}
+	return text
 }
 
 // finished reports what became of a set.
@@ -150,12 +168,18 @@ func (s *Session) guards() change.Guards {
 	return g
 }
 
+// patience is how long another skyql that changes things is waited for.
+const patience = 30 * time.Second
+
 // withJournal holds the journal while f runs.
-func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (*change.Report, error) {
+func (s *Session) withJournal(ctx context.Context, f func(*change.Journal) (*change.Report, error)) (*change.Report, error) {
 	if s.options.Changes.StateDir == "" {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "nothing was changed: there is no folder for the journal")
 	}
-	j, err := change.OpenJournal(s.options.Changes.StateDir)
+	o := change.Opening{Wait: patience, Through: s.options.Changes.Through, Busy: func(holder string) {
+		s.notify("waiting for %s to end: one at a time changes things with a state folder", holder)
+	}}
+	j, err := o.Journal(ctx, s.options.Changes.StateDir)
 	if err != nil {
 		return nil, err
 	}
@@ -175,7 +199,7 @@ func (s *Session) applier(ctx context.Context, j *change.Journal) (*change.Appli
 		return nil, err
 	}
 	o := s.options.Changes
-	return &change.Applier{Clouds: s.clouds(link), Journal: j, Parallel: s.settings.parallel(), Asked: o.Asked, NoWait: o.NoWait, Timeout: o.Timeout,
+	return &change.Applier{Clouds: s.clouds(link), Journal: j, Parallel: s.settings.parallel(), Asked: o.Asked || j.Waited(), NoWait: o.NoWait, Timeout: o.Timeout,
 		StopOnError: s.settings.OnChangeError == "stop", Leave: o.leave(), Admit: link.fetcher.Admit, Progress: o.Progress, Logger: s.log}, nil
 }
 
@@ -225,6 +249,7 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	}
 	s.tx = nil
 	if len(set.Changes) == 0 {
+		s.notify("nothing to change")
 		return nil
 	}
 	_, err = s.execute(ctx, set, want.covers, false)
@@ -289,7 +314,7 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 	if err != nil {
 		return nil, s.word(ctx, err)
 	}
-	_, err = s.withJournal(func(j *change.Journal) (*change.Report, error) {
+	_, err = s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 		a, err := s.applier(ctx, j)
 		if err != nil {
 			return nil, err
@@ -340,7 +365,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 	at, _, err := s.place(ctx)
 	if err == nil {
 		var report *change.Report
-		report, err = s.withJournal(func(j *change.Journal) (*change.Report, error) {
+		report, err = s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 			h, err := j.Find(id)
 			if err != nil {
 				return nil, err
@@ -427,8 +452,8 @@ func (s *Session) wordOrNil(ctx context.Context, err error) error {
 }
 
 // DropSet forgets what is open of a change set.
-func (s *Session) DropSet(id string) error {
-	_, err := s.withJournal(func(j *change.Journal) (*change.Report, error) { return nil, j.Drop(id) })
+func (s *Session) DropSet(ctx context.Context, id string) error {
+	_, err := s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) { return nil, j.Drop(id) })
 	return err
 }
 
