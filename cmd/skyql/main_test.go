@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite expected output")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skyql": main, "confirm": confirm})
+	testscript.Main(m, map[string]func(){"skyql": mortal, "confirm": confirm})
 }
 
 // cloud gives the variables with which a command reaches a sandbox as it would
