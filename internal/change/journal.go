@@ -279,8 +279,7 @@ func (j *Journal) append(r record) error {
 	if err := file.Sync(); err != nil {
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		j.broken = unusable(j.dir, err)
-		return j.broken
+		return j.breaks(err)
 	}
 	j.synced = upTo
 	return nil
@@ -294,9 +293,8 @@ func (j *Journal) write(r record) (int, error) {
 	}
 	line := encodeRecord(r)
 	if _, err := j.file.Write(line); err != nil {
-		j.broken = unusable(j.dir, err)
 		j.file.Truncate(j.size) // half a line would be read as a torn tail anyway
-		return 0, j.broken
+		return 0, j.breaks(err)
 	}
 	j.size += int64(len(line))
 	j.written++
@@ -306,6 +304,16 @@ func (j *Journal) write(r record) (int, error) {
 	}
 	j.sets = b.sets
 	return j.written, nil
+}
+
+// breaks ends all writing. The caller holds mu.
+func (j *Journal) breaks(err error) error {
+	j.broken = unusable(j.dir, err)
+	if j.written > 1 { // the set, and a call
+		j.broken = sqlerr.New("58030", "the journal in %s can't be written any more, so nothing more is changed: %s", j.dir, err).Wrap(err).
+			WithHint("skyql recover, once there is room, finds out what became of what was begun")
+	}
+	return j.broken
 }
 
 // Close lets go of the journal.

@@ -130,9 +130,21 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 			return nil, err
 		}
 		a.ReadBack = readBack
+		defer s.sayInterrupted(ctx)()
 		return a.Apply(ctx, set)
 	})
 	return report, s.finished(report, err)
+}
+
+// sayInterrupted tells whoever interrupts what happens now, until stop is called.
+func (s *Session) sayInterrupted(ctx context.Context) (stop func()) {
+	if s.options.Changes.Leave == nil {
+		return func() {}
+	}
+	end := context.AfterFunc(ctx, func() {
+		s.notify("interrupted: nothing more is begun, and what AWS is at work on is waited for; Ctrl-C once more leaves at once")
+	})
+	return func() { end() }
 }
 
 // refusal words an error with what lifts it.
@@ -381,6 +393,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 			if err != nil {
 				return nil, err
 			}
+			defer s.sayInterrupted(ctx)()
 			return a.Resume(ctx, h, set, at)
 		})
 		err = s.finished(report, err)
