@@ -21,6 +21,9 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 		}
 		return s.write(ctx, st, e, form)
 	}
+	if len(st.Target) == 2 && strings.EqualFold(st.Target[0].Text, "skyql") {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "the tables of skyql can only be read").At(st.Text, st.Target[0].Pos)
+	}
 	if s.tx != nil {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "a transaction is for the tables of AWS alone: %s would be done at once", st.Word).At(st.Text, 0).WithHint("COMMIT or ROLLBACK first")
 	}

@@ -77,7 +77,12 @@ func (s *Session) changeSet(ctx context.Context, intents []change.Intent) (*chan
 	if err != nil {
 		return nil, err
 	}
-	return change.New(at, intents, change.Options{Strict: s.settings.Checks == "strict", Replace: s.settings.Replace == "allow"})
+	return change.New(at, intents, s.strictness())
+}
+
+// strictness is how changes are checked, by the settings.
+func (s *Session) strictness() change.Options {
+	return change.Options{Strict: s.settings.Checks == "strict", Replace: s.settings.Replace == "allow"}
 }
 
 // carryOut shows what is wanted as a plan, asks, makes it so and waits for the
@@ -446,7 +451,10 @@ func (s *Session) UndoSet(ctx context.Context, id string) error {
 	for _, n := range notes {
 		s.notify("%s", n)
 	}
-	back, err := s.changeSet(ctx, intents)
+	options := s.strictness()
+	// Who agreed to a replacement may agree to its way back, which is another one.
+	options.Replace = options.Replace || slices.ContainsFunc(set.Changes, func(c *change.Change) bool { return c.Action == change.Replace })
+	back, err := change.New(at, intents, options)
 	if err == nil && len(back.Changes) == 0 {
 		s.notify("nothing to take back")
 		return nil

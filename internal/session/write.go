@@ -462,6 +462,9 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 				}
 			}
 		}
+		if err := want.rename(x); err != nil {
+			return nil, err
+		}
 		want.want(x)
 		out = append(out, x)
 	}
