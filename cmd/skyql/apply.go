@@ -100,6 +100,7 @@ func newRecover(s streams) *cobra.Command {
 		},
 	}
 	l.register(cmd, false)
+	cmd.Flags().DurationVar(&l.timeout, "timeout", 0, "how long to wait for what AWS is still at work on (default: as long as its handler)")
 	return cmd
 }
 
