@@ -24,12 +24,13 @@ var allowed = map[string][]string{
 	"plan":         {"syntax", "catalog", "sqlerr"},
 	"fetch":        {"plan", "catalog", "cloudcontrol"},
 	"engine":       {"catalog", "sqlerr", "syntax"}, // syntax: the parameters that a text names
+	"anytype":      {"catalog", "cloudcontrol"},
 	"change":       {"catalog", "cloudcontrol", "sqlerr"},
-	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "fetch", "engine", "change"},
+	"session":      {"sqlerr", "catalog", "syntax", "plan", "cloudcontrol", "anytype", "fetch", "engine", "change"},
 	"render":       {"engine"},
 	"shell":        {"session", "engine", "sqlerr", "render", "catalog", "syntax"}, // syntax: where an input ends, and what may stand at the cursor
 	"pgcatalog":    {"sqlerr", "catalog", "syntax", "engine"},
-	"pgwire":       {"sqlerr", "syntax", "engine", "session", "pgcatalog"},
+	"pgwire":       {"sqlerr", "syntax", "engine", "session", "pgcatalog", "change"}, // change: the plans that clients agree to, and what became of them
 	"docgen":       {"catalog"},
 	"sandbox":      {"catalog"},
 }

@@ -20,6 +20,7 @@ func newDocs(s streams) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			c = c.WithCloudControl()
 			parts := strings.Split(strings.ReplaceAll(args[0], `"`, ""), ".")
 			if len(parts) == 3 && (parts[0] == "aws" || parts[0] == "awscc") {
 				parts = parts[1:]

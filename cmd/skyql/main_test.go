@@ -37,7 +37,8 @@ func cloud(url, dir string) []string {
 	}
 }
 
-// Scripts read like a user's terminal. Beside testscript's own verbs there is
+// Scripts read like a user's terminal. A file faults.toml in one says what goes
+// wrong in its sandbox. Beside testscript's own verbs there is
 // "calls Operation=N …", which compares the calls to Cloud Control since the
 // last time.
 func TestScript(t *testing.T) {
@@ -50,7 +51,15 @@ func TestScript(t *testing.T) {
 		Dir:           "testdata/script",
 		UpdateScripts: *update,
 		Setup: func(e *testscript.Env) error {
-			s := sandbox.NewServer(sandbox.Options{})
+			var o sandbox.Options
+			if text, err := os.ReadFile(filepath.Join(e.WorkDir, "faults.toml")); err == nil {
+				f, err := sandbox.ReadFaults(text)
+				if err != nil {
+					return err
+				}
+				o.Faults, o.Contract = &f.Faults, f.Contract
+			}
+			s := sandbox.NewServer(o)
 			e.Defer(s.Close)
 			e.Values["sandbox"] = s
 			e.Vars = append(e.Vars, cloud(s.URL, e.WorkDir)...)

@@ -33,7 +33,7 @@ import (
 type server struct {
 	connection
 	listen, socket, metricsListen string
-	cert, key                     string
+	cert, key, auditLog           string
 	allowWrites                   bool
 	limits                        pgwire.Limits
 	memory                        int // MB a session
@@ -45,7 +45,7 @@ func newServer(s streams) *cobra.Command {
 		Use:   "server",
 		Short: "Serve PostgreSQL clients",
 		Long: "Serve the PostgreSQL wire protocol until interrupted: psql, JDBC, psycopg, Grafana and the like query AWS.\n" +
-			"Without users anybody on this machine may connect and read. With users everybody needs a password.\n" +
+			"Without users anybody on this machine may connect. With users everybody needs a password.\n" +
 			"Another address than loopback needs users and a TLS certificate.",
 		Example: `  skyql server --sandbox
   psql -h 127.0.0.1 -p 5470 aws -c 'SELECT username FROM connect.users LIMIT 5'
@@ -60,7 +60,8 @@ func newServer(s streams) *cobra.Command {
 	f.StringVar(&v.metricsListen, "metrics-listen", "", "address of /metrics and /healthz over HTTP (default: none)")
 	f.StringVar(&v.cert, "tls-cert", "", "certificate file, PEM")
 	f.StringVar(&v.key, "tls-key", "", "its private key file, PEM")
-	f.BoolVar(&v.allowWrites, "allow-writes", false, "let sessions change resources (default: they only read)")
+	f.BoolVar(&v.allowWrites, "allow-writes", false, "let sessions change resources, once they have seen the plan or SET confirm = 'apply' (default: they only read)")
+	f.StringVar(&v.auditLog, "audit-log", "", "file that is told who changes what (default with --allow-writes: server-audit.log in the state folder)")
 	f.IntVar(&v.limits.Sessions, "max-sessions", 100, "sessions at a time")
 	f.IntVar(&v.limits.Rows, "max-rows", 10_000_000, "rows of one result at most")
 	f.DurationVar(&v.limits.StatementTimeout, "statement-timeout", 5*time.Minute, "time of a statement at most, unless the client sets its own")
@@ -90,6 +91,10 @@ func (v *server) run(ctx context.Context, s streams) error {
 		return err
 	}
 	defer stop()
+	audit, err := v.audit(s, users)
+	if err != nil {
+		return err
+	}
 	listeners, err := v.listeners()
 	if err != nil {
 		return err
@@ -98,13 +103,17 @@ func (v *server) run(ctx context.Context, s streams) error {
 	defer names.Close()
 	metrics := pgwire.NewMetrics()
 	o.Link.Observe(func(c fetch.Call) { metrics.Call(c.Operation, c.Region, outcome(c.Err), c.Throttled, c.Try > 1) })
+	var changes *session.Changes
+	if v.allowWrites {
+		changes = &session.Changes{StateDir: filepath.Join(stateFolder(v.sandbox), "journal"), Sandbox: v.sandbox, Leave: secondInterrupt}
+	}
 	srv := pgwire.New(pgwire.Options{
 		Open: func(ctx context.Context, hooks pgwire.Hooks) (*session.Session, error) {
 			own := o
-			own.Notify = hooks.Notify
+			own.Notify, own.Changes = hooks.Notify, hooks.Changes
 			return session.New(ctx, own)
 		},
-		Catalog: names, Users: users, TLS: secure, RequireTLS: !local, Limits: v.limits, Metrics: metrics, AllowWrites: v.allowWrites, Logger: o.Logger,
+		Catalog: names, Users: users, TLS: secure, RequireTLS: !local, Limits: v.limits, Metrics: metrics, Changes: changes, Audit: audit, Logger: o.Logger,
 	})
 	g, gctx := errgroup.WithContext(ctx)
 	if v.metricsListen != "" {
@@ -120,6 +129,25 @@ func (v *server) run(ctx context.Context, s streams) error {
 	}
 	g.Go(func() error { return srv.Serve(gctx, listeners...) })
 	return g.Wait()
+}
+
+// audit opens the audit log, and says where it is.
+func (v *server) audit(s streams, users *pgwire.Users) (*pgwire.Audit, error) {
+	if v.allowWrites && v.auditLog == "" {
+		v.auditLog = filepath.Join(stateFolder(v.sandbox), "server-audit.log")
+	}
+	if v.auditLog == "" {
+		return nil, nil
+	}
+	a, err := pgwire.OpenAudit(v.auditLog)
+	if err != nil {
+		return nil, err
+	}
+	fmt.Fprintf(s.err, "audit log %s\n", v.auditLog)
+	if v.allowWrites && !v.sandbox && users.Empty() {
+		fmt.Fprintln(s.err, "warning: anybody on this machine may change things: skyql server user add NAME")
+	}
+	return a, nil
 }
 
 // sessions are the options of every session, with the link that they share.

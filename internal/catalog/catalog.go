@@ -36,12 +36,17 @@ var embedded []byte
 // A Catalog is a compiled archive. It is safe for concurrent use.
 type Catalog struct {
 	info  Info
+	read  func() *index // anew
 	index func() *index
 	dict  []byte
 	blobs []byte
 
 	mu     sync.Mutex
 	tables map[string]*Table
+
+	own      map[string]*Table // of WithCloudControl
+	with     *Catalog
+	withOnce sync.Once
 }
 
 // Info says what a catalog was made of.
@@ -83,6 +88,8 @@ type index struct {
 	services []string
 	byName   map[string]named // service.table in lower case
 	byType   map[string]int
+
+	hasService map[string]bool
 }
 
 type span struct{ pos, end int }
@@ -140,7 +147,9 @@ func open(data []byte, check bool) (*Catalog, error) {
 	names := string(rest[:c.info.Index])
 	c.dict = rest[c.info.Index : c.info.Index+c.info.Dict]
 	c.blobs = rest[c.info.Index+c.info.Dict:]
-	c.index = sync.OnceValue(func() *index { return readIndex(names, len(c.blobs)) })
+	size := len(c.blobs)
+	c.read = func() *index { return readIndex(names, size) }
+	c.index = sync.OnceValue(c.read)
 	return c, nil
 }
 
@@ -149,8 +158,7 @@ func open(data []byte, check bool) (*Catalog, error) {
 // not found.
 func readIndex(text string, size int) *index {
 	lines := strings.Count(text, "\n")
-	x := &index{byName: make(map[string]named, 2*lines), byType: make(map[string]int, lines)}
-	services := map[string]bool{}
+	x := &index{byName: make(map[string]named, 2*lines), byType: make(map[string]int, lines), hasService: map[string]bool{}}
 	for line := range strings.Lines(text) {
 		f := strings.Split(strings.TrimSuffix(line, "\n"), "\t")
 		if len(f) < 6 {
@@ -166,28 +174,34 @@ func readIndex(text string, size int) *index {
 		service, _, _ = strings.Cut(service, "::")
 		e := Entry{Type: f[0], Service: strings.ToLower(service), Plural: f[1], Singular: f[2],
 			Readable: flag("r"), Listable: flag("l"), Creatable: flag("c"), Updatable: flag("u"), Deletable: flag("d")}
-		i := len(x.entries)
-		x.entries = append(x.entries, e)
-		x.where = append(x.where, span{pos, pos + n})
-		x.byType[e.Type] = i
-		if !services[e.Service] {
-			services[e.Service] = true
-			x.services = append(x.services, e.Service)
-		}
-		add := func(name string, form Form) {
-			key := e.Service + "." + name
-			if _, taken := x.byName[key]; !taken {
-				x.byName[key] = named{i, form}
-			}
-		}
-		add(e.Plural, PluralForm)
-		add(e.Singular, Singular)
-		for _, a := range f[6:] {
-			add(a, PluralForm)
-		}
+		x.add(e, span{pos, pos + n}, f[6:])
 	}
 	slices.Sort(x.services)
 	return x
+}
+
+// add takes a type in, with further names of its table. A name that is taken
+// stays with who has it.
+func (x *index) add(e Entry, at span, names []string) {
+	i := len(x.entries)
+	x.entries = append(x.entries, e)
+	x.where = append(x.where, at)
+	x.byType[e.Type] = i
+	if !x.hasService[e.Service] {
+		x.hasService[e.Service] = true
+		x.services = append(x.services, e.Service)
+	}
+	add := func(name string, form Form) {
+		key := e.Service + "." + name
+		if _, taken := x.byName[key]; !taken {
+			x.byName[key] = named{i, form}
+		}
+	}
+	add(e.Plural, PluralForm)
+	add(e.Singular, Singular)
+	for _, a := range names {
+		add(a, PluralForm)
+	}
 }
 
 // Info says what the catalog was made of.
@@ -249,6 +263,9 @@ func (c *Catalog) ByType(typeName string) (Entry, bool) {
 
 // Table decodes a type, once.
 func (c *Catalog) Table(typeName string) (*Table, error) {
+	if t := c.own[typeName]; t != nil {
+		return t, nil
+	}
 	x := c.index()
 	i, ok := x.byType[typeName]
 	if !ok {

@@ -3,6 +3,7 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -23,7 +24,9 @@ func (t *Table) nameColumns() {
 	for i, c := range t.Columns {
 		add(c.Name, i)
 	}
-	add("data__Identifier", 2)
+	if !slices.Contains(slices.Collect(maps.Values(t.Aliases)), "data__Identifier") {
+		add("data__Identifier", 2)
+	}
 	for i, c := range t.Columns {
 		if c.Property != "" {
 			add(c.Property, i)
@@ -84,6 +87,9 @@ func (t *Table) SplitIdentifier(id string) ([]string, error) {
 		return []string{id}, nil
 	}
 	parts := strings.Split(id, "|")
+	if t.openEnd {
+		parts = strings.SplitN(id, "|", n)
+	}
 	if len(parts) != n {
 		return nil, fmt.Errorf("identifier %q of %s has %d parts, not %d", id, t.Type, len(parts), n)
 	}
@@ -112,7 +118,11 @@ func (t *Table) splitJSON(id string) ([]string, bool) {
 // JoinIdentifier gives the text form; the JSON form where a part holds the bar
 // that would join it, for which no escape is defined.
 func (t *Table) JoinIdentifier(parts []string) string {
-	if len(parts) > 1 && slices.ContainsFunc(parts, func(p string) bool { return strings.Contains(p, "|") }) {
+	closed := parts
+	if t.openEnd {
+		closed = parts[:len(parts)-1]
+	}
+	if len(parts) > 1 && slices.ContainsFunc(closed, func(p string) bool { return strings.Contains(p, "|") }) {
 		o := map[string]string{}
 		for i, p := range t.Identifier {
 			o[p[strings.LastIndexByte(p, '/')+1:]] = parts[i]

@@ -18,13 +18,39 @@ func (t *Table) Methods(singular bool) []Method {
 		}
 	}
 	if singular || t.Singular == t.Plural {
-		add(t.Update, "update_resource", "UPDATE", "data__Identifier", "data__PatchDocument")
-		add(t.Read, "get_resource", "SELECT", "data__Identifier")
+		add(t.Update, "update_resource", "UPDATE", append(t.Naming(), "data__PatchDocument")...)
+		add(t.Read, "get_resource", "SELECT", t.Naming()...)
 	}
 	if !singular || t.Singular == t.Plural {
 		add(t.Create, "create_resource", "INSERT", t.requiredColumns()...)
-		add(t.Delete, "delete_resource", "DELETE", "data__Identifier")
-		add(t.List, "list_resources", "SELECT")
+		add(t.Delete, "delete_resource", "DELETE", t.Naming()...)
+		add(t.List, "list_resources", "SELECT", t.listColumns()...)
+	}
+	return out
+}
+
+// Naming are the columns by which a single resource is asked for.
+func (t *Table) Naming() []string {
+	if i, _ := t.Column("data__Identifier"); i == 2 {
+		return []string{"data__Identifier"}
+	}
+	var out []string
+	for _, c := range t.IdentifierColumns() {
+		out = append(out, t.Columns[c].Name)
+	}
+	return out
+}
+
+// listColumns are those that a list must be given, since nothing else tells.
+func (t *Table) listColumns() []string {
+	var out []string
+	if t.ListInput.Unknown == "" {
+		return out
+	}
+	for _, p := range t.ListInput.Required {
+		if i, ok := t.Column(p[1:]); ok {
+			out = append(out, t.Columns[i].Name)
+		}
 	}
 	return out
 }

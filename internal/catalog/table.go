@@ -53,6 +53,13 @@ type Table struct {
 	Description string
 	// Aliases are further names of columns: column name to alias.
 	Aliases map[string]string
+
+	// Records says that the rows are records of Cloud Control's own, and not
+	// resources: they change by themselves, and what reads them isn't what
+	// reads resources.
+	Records bool `codec:"-"`
+	// openEnd: the last part of the identifier may hold the bar that joins them.
+	openEnd bool `codec:"-"`
 }
 
 // A Column is one column of a table.

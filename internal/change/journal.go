@@ -40,6 +40,8 @@ type Journal struct {
 
 	syncing sync.Mutex // held while syncing; guards synced
 	synced  int
+
+	naming sync.Mutex // held from a set's id to its record
 }
 
 // A File is what a journal writes.
@@ -323,6 +325,8 @@ func (j *Journal) Close() error {
 
 // begin writes a set down and gives it its id.
 func (j *Journal) begin(s *Set) error {
+	j.naming.Lock()
+	defer j.naming.Unlock()
 	now := time.Now()
 	s.ID = j.nextID(now)
 	plan := s.saved()

@@ -48,7 +48,7 @@ func (j *Journal) overtaken(s *Set) error {
 	if len(lines) == 0 {
 		return nil
 	}
-	return sqlerr.New("55000", "the plan is out of date, and nothing was sent: another skyql has made resources of its kind since").
+	return sqlerr.New("55000", "the plan is out of date, and nothing was sent: resources of its kind were made since").
 		WithDetail("%s", strings.Join(lines, "\n")).WithHint("run the statement again for a new plan").Wrap(ErrDrifted)
 }
 

@@ -22,6 +22,9 @@ const (
 	OpDelete Operation = "DELETE"
 )
 
+// Operations are all of them.
+var Operations = []Operation{OpCreate, OpUpdate, OpDelete}
+
 // A Status is how far a request has come.
 type Status string
 
@@ -34,6 +37,9 @@ const (
 	CancelInProgress Status = "CANCEL_IN_PROGRESS"
 	CancelComplete   Status = "CANCEL_COMPLETE"
 )
+
+// Statuses are all of them.
+var Statuses = []Status{Pending, InProgress, Success, Failed, CancelInProgress, CancelComplete}
 
 // Final reports whether a request in this state will never change again.
 func (s Status) Final() bool { return s == Success || s == Failed || s == CancelComplete }
@@ -151,33 +157,55 @@ func (c *Client) Cancel(ctx context.Context, request string) (Event, error) {
 // any state, where none is given. All pages are read; an error ends them.
 func (c *Client) Requests(ctx context.Context, operations []Operation, states []Status) iter.Seq2[Event, error] {
 	return func(yield func(Event, error) bool) {
-		call := Error{Op: "ListResourceRequests", Account: c.account, Region: c.region, profile: c.profile}
-		in := &cc.ListResourceRequestsInput{MaxResults: aws.Int32(100), ResourceRequestStatusFilter: requestFilter(operations, states)}
 		given := map[string]bool{}
-		for {
-			out, err := refreshed(c, func() (*cc.ListResourceRequestsOutput, error) { return c.api.ListResourceRequests(ctx, in) })
+		for token := ""; ; {
+			events, next, err := c.RequestPage(ctx, operations, states, token)
 			if err != nil {
-				yield(Event{}, translate(err, call))
+				yield(Event{}, err)
 				return
 			}
-			for _, s := range out.ResourceRequestStatusSummaries {
-				e, err := event(&s, call)
-				if !yield(e, err) || err != nil {
+			for _, e := range events {
+				if !yield(e, nil) {
 					return
 				}
 			}
-			next := aws.ToString(out.NextToken)
 			if next == "" {
 				return
 			}
 			if given[next] {
-				yield(Event{}, call.garbage("a page token that it had given before"))
+				yield(Event{}, c.requestCall().garbage("a page token that it had given before"))
 				return
 			}
 			given[next] = true
-			in.NextToken = &next
+			token = next
 		}
 	}
+}
+
+// RequestPage gives a page of those records. token is the last page's next, ""
+// for the first page. Whoever asks must watch for a token that comes again.
+func (c *Client) RequestPage(ctx context.Context, operations []Operation, states []Status, token string) (events []Event, next string, err error) {
+	call := c.requestCall()
+	in := &cc.ListResourceRequestsInput{MaxResults: aws.Int32(100), ResourceRequestStatusFilter: requestFilter(operations, states)}
+	if token != "" {
+		in.NextToken = &token
+	}
+	out, err := refreshed(c, func() (*cc.ListResourceRequestsOutput, error) { return c.api.ListResourceRequests(ctx, in) })
+	if err != nil {
+		return nil, "", translate(err, call)
+	}
+	for _, s := range out.ResourceRequestStatusSummaries {
+		e, err := event(&s, call)
+		if err != nil {
+			return nil, "", err
+		}
+		events = append(events, e)
+	}
+	return events, aws.ToString(out.NextToken), nil
+}
+
+func (c *Client) requestCall() Error {
+	return Error{Op: "ListResourceRequests", Account: c.account, Region: c.region, profile: c.profile}
 }
 
 func requestFilter(operations []Operation, states []Status) *cctypes.ResourceRequestStatusFilter {

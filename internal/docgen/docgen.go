@@ -73,7 +73,11 @@ func fields(b *strings.Builder, t *catalog.Table) {
 	}
 	b.WriteString("| `region` | `string` | key | Region that the resource is in. |\n")
 	b.WriteString("| `account_id` | `string` | key | Account that the resource is in. |\n")
-	b.WriteString("| `identifier` | `string` | key | Cloud Control's identifier; `data__Identifier` is the same. |\n\n")
+	same := "Cloud Control's identifier; `data__Identifier` is the same."
+	if names := t.Naming(); len(names) > 1 {
+		same = "`" + strings.Join(names, "` and `") + "`, joined by a bar."
+	}
+	b.WriteString("| `identifier` | `string` | key | " + same + " |\n\n")
 }
 
 func marks(c catalog.Column) string {
@@ -111,7 +115,13 @@ func Example(t *catalog.Table, form catalog.Form) string {
 		for _, p := range t.Identifier {
 			parts = append(parts, "<"+p[strings.LastIndexByte(p, '/')+1:]+">")
 		}
-		where += " AND data__Identifier = '" + strings.Join(parts, "|") + "'"
+		if names := t.Naming(); len(names) > 1 {
+			for i, n := range names {
+				where += "\n  AND " + n + " = '" + parts[i] + "'"
+			}
+		} else {
+			where += " AND data__Identifier = '" + strings.Join(parts, "|") + "'"
+		}
 	}
 	if form == catalog.Singular {
 		name = t.Singular

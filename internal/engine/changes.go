@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -26,10 +27,10 @@ const before = "temp.main.skyql_before"
 // Track makes ready for a statement that writes to a table: what is in it is
 // remembered, and columns that a new row doesn't name get a value of their own:
 // account_id and region those that are given ("" for none), identifier one that
-// begins with ~.
-func (c *Copy) Track(ctx context.Context, t *catalog.Table, account, region string) error {
+// begins with ~ and a number above made: those up to it are taken.
+func (c *Copy) Track(ctx context.Context, t *catalog.Table, account, region string, made int) error {
 	name := tableName(t)
-	text := "CREATE OR REPLACE TEMP TABLE skyql_before AS FROM " + name + "; CREATE SEQUENCE IF NOT EXISTS aws.main.skyql_new;\n" +
+	text := "CREATE OR REPLACE TEMP TABLE skyql_before AS FROM " + name + "; CREATE SEQUENCE IF NOT EXISTS aws.main.skyql_new START WITH " + strconv.Itoa(made+1) + ";\n" +
 		"ALTER TABLE " + name + " ALTER COLUMN identifier SET DEFAULT ('~new-' || nextval('aws.main.skyql_new'));\n"
 	for _, d := range []struct{ column, value string }{{"account_id", account}, {"region", region}} {
 		if d.value != "" {

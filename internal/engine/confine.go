@@ -90,7 +90,8 @@ var exceptions = map[string]bool{
 	"range": true, "generate_series": true, "unnest": true, "json_each": true, "json_tree": true, "repeat": true, "histogram": true, "histogram_values": true,
 	"now": true, "today": true, "current_date": true, "transaction_timestamp": true, "get_current_time": true, "get_current_timestamp": true,
 	"random": true, "uuid": true, "uuidv4": true, "uuidv7": true, "gen_random_uuid": true, "error": true, "pg_timezone_names": true,
-	"current_setting": false, "json_execute_serialized_sql": false, "in_search_path": false,
+	"current_setting": false, "json_execute_serialized_sql": false, "json_deserialize_sql": false, // a broken tree ends the instance
+	"in_search_path": false,
 }
 
 // Permit refuses a statement that uses what strangers may not: a function or

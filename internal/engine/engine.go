@@ -40,6 +40,7 @@ type DB struct {
 	functions map[string][]string
 	// positional are the values of $1, $2 … of the statement that is run.
 	positional []any
+	suspect    bool // an error may have been the last
 }
 
 // disabled are the optimizers of DuckDB that give wrong rows, now and then: a

@@ -65,7 +65,7 @@ func wrap(err error, text string, shift int) error {
 	if !ok {
 		code = sqlerr.Internal
 	}
-	msg := kindPrefix.ReplaceAllString(d.Msg, "")
+	msg, _, _ := strings.Cut(kindPrefix.ReplaceAllString(d.Msg, ""), "Stack Trace:")
 	at := -1
 	if m := atLine.FindStringSubmatchIndex(msg); m != nil {
 		at = position(text, msg[m[0]:], shift)
@@ -85,6 +85,27 @@ func wrap(err error, text string, shift int) error {
 	first, rest, _ := strings.Cut(msg, "\n")
 	e.Message, e.Detail = lowerFirst(strings.TrimRight(first, ".!: ")), strings.TrimSpace(rest)
 	return e.At(text[min(shift, len(text)):], at)
+}
+
+// Note keeps in mind that an error may have ended the instance: DuckDB gives one
+// up after some faults of its own.
+func (e *DB) Note(err error) {
+	var d *duckdb.Error
+	if errors.As(err, &d) && (d.Type == duckdb.ErrorTypeFatal || d.Type == duckdb.ErrorTypeInternal) {
+		e.suspect = true
+	}
+}
+
+// Dead reports whether the instance has come to its end. It asks it only where an
+// error that was noted, or that rows had, makes that likely.
+func (e *DB) Dead() bool {
+	if !e.suspect {
+		return false
+	}
+	_, err := e.conn.ExecContext(context.Background(), "SELECT 1")
+	var d *duckdb.Error
+	e.suspect = errors.As(err, &d) && d.Type == duckdb.ErrorTypeFatal
+	return e.suspect
 }
 
 func lowerFirst(s string) string {

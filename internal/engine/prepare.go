@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"fmt"
@@ -40,6 +41,9 @@ func (e *DB) bound(text string, args map[string]string) (string, []any) {
 			place[n] = len(used)
 		}
 		copy(out[t.Pos:t.End], fmt.Sprintf("%-*s", t.End-t.Pos, "$"+strconv.Itoa(place[n])))
+	}
+	if len(used) == 0 { // a text of ours, run for a statement that has some
+		return text, named(text, args)
 	}
 	values := make([]any, len(used))
 	for i, n := range used {
@@ -117,6 +121,42 @@ func (e *DB) Sign(ctx context.Context, text string, types []string) (Signature, 
 	return Signature{Params: params}, first
 }
 
+// Takes gives the types of the parameters of a statement that writes, without
+// running it. bound is the text as it can be bound, "" where it can't; whole is
+// all of it, which may mention more. Types that are left open are "".
+func (e *DB) Takes(ctx context.Context, bound, whole string, types []string) ([]string, error) {
+	known := slices.Clone(types)
+	open := map[int]bool{}
+	for _, t := range syntax.Lex(bound) {
+		if n, ok := number(t); ok {
+			open[n] = true
+		}
+	}
+	toks := syntax.Lex(whole)
+	for i, t := range toks {
+		n, ok := number(t)
+		if !ok || n > MaxParams {
+			continue
+		}
+		known = append(known, make([]string, max(0, n-len(known)))...)
+		if known[n-1] == "" && !open[n] { // only RETURNING has it
+			known[n-1] = cmp.Or(hint(toks, i), "VARCHAR")
+		}
+	}
+	if bound == "" {
+		return known, nil
+	}
+	return e.params(ctx, bound, known)
+}
+
+// Samples sets some value for each parameter of types, to bind texts with.
+func (e *DB) Samples(types []string) {
+	e.positional = make([]any, len(types))
+	for i, t := range types {
+		e.positional[i] = sample(t)
+	}
+}
+
 // params finds the types of $1, $2 …
 func (e *DB) params(ctx context.Context, text string, types []string) ([]string, error) {
 	most := len(types)
@@ -172,8 +212,11 @@ func (e *DB) params(ctx context.Context, text string, types []string) ([]string,
 }
 
 // hint gives the type of a parameter that DuckDB leaves open and that its place
-// tells: x = ANY($1) is a list, and x + $1 a number.
+// tells: x = ANY($1) is a list, x + $1 a number, and $1::BIGINT says so itself.
 func hint(toks []syntax.Token, i int) string {
+	if i+3 < len(toks) && toks[i+1].IsOp("::") && !toks[i+3].IsOp("[") && !toks[i+3].IsOp("(") {
+		return castTypes[strings.ToUpper(toks[i+2].Text)]
+	}
 	if i > 1 && toks[i-1].IsOp("(") && (toks[i-2].Is("ANY") || toks[i-2].Is("ALL") || toks[i-2].Is("SOME")) {
 		return "VARCHAR[]"
 	}
@@ -198,6 +241,10 @@ func (e *DB) dense(text string) (string, []int) {
 	}
 	return out, order
 }
+
+// castTypes are the types that a parameter may be cast to, by the words for them.
+var castTypes = map[string]string{"BOOLEAN": "BOOLEAN", "BOOL": "BOOLEAN", "BIGINT": "BIGINT", "INTEGER": "BIGINT", "INT": "BIGINT", "INT4": "BIGINT", "INT8": "BIGINT", "SMALLINT": "BIGINT",
+	"DOUBLE": "DOUBLE", "FLOAT8": "DOUBLE", "VARCHAR": "VARCHAR", "TEXT": "VARCHAR", "JSON": "VARCHAR", "DATE": "DATE", "TIMESTAMPTZ": "TIMESTAMP WITH TIME ZONE"}
 
 // typeNames are the types that a parameter may have; the others are left open.
 var typeNames = map[duckdb.Type]string{

@@ -39,6 +39,7 @@ type Rows struct {
 	text    string
 	shift   int
 	err     error
+	db      *DB // nil for static ones
 	closed  func() error
 	// verbatim: the rows are the lines of a text.
 	verbatim bool
@@ -64,7 +65,7 @@ func (e *DB) Query(ctx context.Context, text string, args map[string]string) (*R
 	if err != nil {
 		return nil, wrap(err, full, len(head))
 	}
-	return newRows(cols, rows, full, len(head)), nil
+	return e.newRows(cols, rows, full, len(head)), nil
 }
 
 // Plain runs any statement and reads what it gives as text.
@@ -93,7 +94,7 @@ func (e *DB) Plain(ctx context.Context, text string, args map[string]string) (*R
 		}
 		cols = append(cols, c)
 	}
-	return newRows(cols, rows, text, 0), nil
+	return e.newRows(cols, rows, text, 0), nil
 }
 
 // Lines are a text, a row for each line. Formats for people show it as it is.
@@ -176,8 +177,8 @@ func (c Column) read(name string) string {
 	return "CAST(" + name + " AS VARCHAR) AS " + name
 }
 
-func newRows(cols []Column, rows *sql.Rows, text string, shift int) *Rows {
-	return &Rows{columns: cols, rows: rows, values: make([]any, len(cols)), text: text, shift: shift}
+func (e *DB) newRows(cols []Column, rows *sql.Rows, text string, shift int) *Rows {
+	return &Rows{db: e, columns: cols, rows: rows, values: make([]any, len(cols)), text: text, shift: shift}
 }
 
 // Columns are the result's columns.
@@ -238,7 +239,9 @@ func (r *Rows) Err() error {
 	if r.rows == nil {
 		return nil
 	}
-	return wrap(r.rows.Err(), r.text, r.shift)
+	err := wrap(r.rows.Err(), r.text, r.shift)
+	r.db.Note(err)
+	return err
 }
 
 // OnClose adds what is to be done when the rows are closed.

@@ -361,5 +361,5 @@ func (s *scanning) tells(r Row, columns []int) bool {
 }
 
 func (s *scanning) noList() error {
-	return &NeedKeyError{s.table, []string{"identifier"}, "AWS offers no list of " + s.table.Type}
+	return &NeedKeyError{Table: s.table, Columns: []string{"identifier"}, Reason: "AWS offers no list of " + s.table.Type}
 }

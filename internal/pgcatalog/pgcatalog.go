@@ -43,28 +43,48 @@ func New(tables *catalog.Catalog, notes func(*catalog.Table, catalog.Column) str
 	if tables == nil {
 		tables = catalog.Embedded()
 	}
+	tables = tables.WithCloudControl()
 	return &Catalog{tables: tables, notes: notes}
 }
 
 // memory is what questions may take, all clients' together.
 const memory = 1 << 30
 
-// open gives a connection to the instance, which it makes if it is the first.
-func (c *Catalog) open(ctx context.Context) (*engine.DB, error) {
+// open gives a connection to the instance, and that, which it makes if it is the
+// first.
+func (c *Catalog) open(ctx context.Context) (db, of *engine.DB, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.db == nil {
 		db, err := engine.Open(ctx, engine.Options{Confine: &engine.Confinement{Memory: memory}})
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		// Whoever asks first may go away; the others wait for the same.
 		if err := c.fill(context.WithoutCancel(ctx), db); err != nil {
-			return nil, errors.Join(fmt.Errorf("make pg_catalog: %w", err), db.Close())
+			return nil, nil, errors.Join(fmt.Errorf("make pg_catalog: %w", err), db.Close())
 		}
 		c.db = db
 	}
-	return c.db.Connect(ctx)
+	db, err = c.db.Connect(ctx)
+	return db, c.db, err
+}
+
+// has reports whether an instance is the one in use.
+func (c *Catalog) has(db *engine.DB) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.db == db
+}
+
+// drop has the next client make another instance, if this one is still in use.
+func (c *Catalog) drop(dead *engine.DB) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.db == dead {
+		c.db.Close() // it is dead
+		c.db = nil
+	}
 }
 
 // Close frees the instance.
@@ -92,6 +112,7 @@ type Conn struct {
 	catalog  *Catalog
 	client   Client
 	db       *engine.DB // nil until something is asked
+	of       *engine.DB // the instance that db is a connection to
 	settings map[string]string
 }
 
@@ -113,6 +134,7 @@ func (c *Conn) Prepare(ctx context.Context, st syntax.Statement, types []string)
 		return engine.Signature{}, err
 	}
 	sig, err := c.db.Sign(ctx, text.Text, types)
+	c.db.Note(err)
 	return sig, here(err, text)
 }
 
@@ -125,18 +147,37 @@ func (c *Conn) Query(ctx context.Context, st syntax.Statement, values []any) (*e
 	c.db.Positional(values)
 	defer c.db.Positional(nil)
 	rows, err := c.db.Query(ctx, text.Text, nil)
+	c.db.Note(err)
 	return rows, here(err, text)
+}
+
+// heal leaves an instance that DuckDB has given up, whoever brought that about.
+func (c *Conn) heal() error {
+	if c.db == nil {
+		return nil
+	}
+	if c.db.Dead() {
+		c.catalog.drop(c.of)
+	} else if c.catalog.has(c.of) {
+		return nil
+	}
+	err := c.db.Close()
+	c.db = nil
+	return err
 }
 
 // ready opens the connection, and gives the text to run.
 func (c *Conn) ready(ctx context.Context, st syntax.Statement) (syntax.Rewritten, error) {
 	text := rewrite(st)
+	if err := c.heal(); err != nil {
+		return text, err
+	}
 	if c.db == nil {
-		db, err := c.catalog.open(ctx)
+		db, of, err := c.catalog.open(ctx)
 		if err != nil {
 			return text, err
 		}
-		c.db = db
+		c.db, c.of, c.settings = db, of, nil
 		if err := c.introduce(ctx); err != nil {
 			return text, err
 		}

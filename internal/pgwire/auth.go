@@ -80,6 +80,9 @@ func (c *conn) authenticate(ctx context.Context) error {
 func (c *conn) refuse(ctx context.Context) error {
 	c.server.options.Metrics.refused()
 	c.server.log.Warn("authentication failed", "user", c.user, "remote", c.wire.RemoteAddr().String())
+	if err := c.server.options.Audit.write(c.entry("authentication", refused)); err != nil {
+		c.server.log.Error("audit log", "error", err)
+	}
 	c.server.delay(ctx, wrongDelay)
 	return fatal{sqlerr.New(invalidPassword, "password authentication failed for user %q", c.user)}
 }

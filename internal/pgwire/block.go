@@ -11,12 +11,21 @@ import (
 	"github.com/skyql/skyql/internal/syntax"
 )
 
-// A block is a connection's transaction block. Statements that only read need
-// no more of it than its state, which clients hold to: a failed block refuses
-// everything until it is rolled back.
+// A block is a connection's transaction block, whose state clients hold to: a
+// failed one refuses everything until it is rolled back. What its statements
+// want is the session's to know.
 type block struct {
 	open, failed bool
-	savepoints   []string
+	// implicit: no block is open, but several statements of one query or pipeline
+	// make a transaction, and one of them changes something.
+	implicit   bool
+	savepoints []savepoint
+}
+
+// A savepoint is a name in a block, and the way back to it.
+type savepoint struct {
+	name string
+	back func()
 }
 
 func (b *block) status() byte {
@@ -29,7 +38,14 @@ func (b *block) status() byte {
 	return 'I'
 }
 
-func (b *block) fail() { b.failed = b.open }
+// failBlock is what an error does: an implicit transaction is over.
+func (c *conn) failBlock() {
+	if c.block.implicit {
+		c.block.implicit = false
+		c.forget()
+	}
+	c.block.failed = c.block.open
+}
 
 // endsBlock reports whether a statement may run in a failed block.
 func endsBlock(st syntax.Statement) bool {
@@ -44,13 +60,15 @@ func endsBlock(st syntax.Statement) bool {
 // gives the tag that says what was done.
 func (c *conn) transact(ctx context.Context, st syntax.Statement) (tag string, err error) {
 	b := &c.block
+	if i := slices.IndexFunc(st.Tokens, func(t syntax.Token) bool { return t.Is("CHAIN") }); i > 0 && !st.Tokens[i-1].Is("NO") {
+		return "", sqlerr.New(sqlerr.FeatureNotSupported, "AND CHAIN is not supported").At(st.Text, st.Tokens[i].Pos).WithHint("%s; BEGIN", st.Word)
+	}
 	switch st.Word {
 	case "BEGIN", "START":
 		if b.open {
 			c.warn("25001", "there is already a transaction in progress")
-		} else {
-			b.open = true
-			c.vars.begin()
+		} else if err := c.beginBlock(ctx, st); err != nil {
+			return "", err
 		}
 		return map[string]string{"BEGIN": "BEGIN", "START": "START TRANSACTION"}[st.Word], nil
 	case "COMMIT", "END":
@@ -64,7 +82,7 @@ func (c *conn) transact(ctx context.Context, st syntax.Statement) (tag string, e
 		if !b.open {
 			return "", sqlerr.New("25P01", "SAVEPOINT can only be used in transaction blocks").At(st.Text, 0).WithHint("BEGIN")
 		}
-		b.savepoints = append(b.savepoints, strings.ToLower(st.Tokens[1].Text))
+		b.savepoints = append(b.savepoints, savepoint{strings.ToLower(st.Tokens[1].Text), c.session.Savepoint()})
 		return "SAVEPOINT", nil
 	}
 	at := 1 // RELEASE [SAVEPOINT] name
@@ -85,11 +103,25 @@ func (c *conn) savepoint(st syntax.Statement, at int) (int, error) {
 	}
 	name := strings.ToLower(st.Tokens[at].Text)
 	for i := len(c.block.savepoints) - 1; i >= 0; i-- {
-		if c.block.savepoints[i] == name {
+		if c.block.savepoints[i].name == name {
 			return i, nil
 		}
 	}
 	return 0, sqlerr.New("3B001", "savepoint %q does not exist", name).At(st.Text, st.Tokens[at].Pos)
+}
+
+// beginBlock opens the block. Statements of the same query or pipeline that went
+// before it belong to it.
+func (c *conn) beginBlock(ctx context.Context, st syntax.Statement) error {
+	if c.writable() && !c.block.implicit {
+		if err := c.vars.tell(ctx, "BEGIN"); err != nil {
+			return err
+		}
+	}
+	c.block.open, c.block.implicit = true, false
+	c.vars.begin()
+	c.vars.begins(accessMode(st))
+	return nil
 }
 
 // rollbackTo goes back to a savepoint, which ends a failure.
@@ -102,20 +134,27 @@ func (c *conn) rollbackTo(st syntax.Statement, at int) error {
 	if err != nil {
 		return err
 	}
+	c.block.savepoints[i].back()
 	c.block.savepoints, c.block.failed = c.block.savepoints[:i+1], false
 	return nil
 }
 
-// endBlock ends the block; COMMIT of a failed one rolls back. A session that
-// changes things applies or forgets them here.
+// endBlock ends the block; COMMIT of a failed one rolls back. What it wants is
+// made so or forgotten here, and after an error it has ended too.
 func (c *conn) endBlock(ctx context.Context, commit bool) (tag string, err error) {
 	if !c.block.open {
 		c.warn("25P01", "there is no transaction in progress")
-	} else {
-		c.block = block{}
-		err = c.vars.end(ctx, commit)
+	}
+	if c.block.open || c.block.implicit {
+		err = c.settle(ctx, commit)
+	}
+	if c.block.open {
+		if e := c.vars.end(context.WithoutCancel(ctx), commit && err == nil); err == nil {
+			err = e
+		}
 		c.closePortals()
 	}
+	c.block = block{}
 	if commit {
 		return "COMMIT", err
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/skyql/skyql/internal/sandbox"
 )
 
 // want is the program of a client; the test skips where it isn't installed.
@@ -26,7 +28,12 @@ func want(t *testing.T, program string) string {
 // replaced, and gives what it prints.
 func talk(t *testing.T, env []string, command ...string) string {
 	t.Helper()
-	s := serve(t, nil)
+	return serve(t, nil).talk(t, "", env, command...)
+}
+
+// talk runs a client with something on its standard input.
+func (s *site) talk(t *testing.T, in string, env []string, command ...string) string {
+	t.Helper()
 	_, port, err := net.SplitHostPort(s.addr)
 	if err != nil {
 		t.Fatal(err)
@@ -35,6 +42,7 @@ func talk(t *testing.T, env []string, command ...string) string {
 		command[i] = strings.ReplaceAll(command[i], "{port}", port)
 	}
 	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...)
+	cmd.Stdin = strings.NewReader(in)
 	cmd.Env = append(append(os.Environ(), "PGHOST=127.0.0.1", "PGPORT="+port, "PGUSER=someone", "PGDATABASE=aws", "PSQLRC="+os.DevNull, "LC_ALL=C.UTF-8"), env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
@@ -71,6 +79,56 @@ func TestPsql(t *testing.T) {
 		"-c", "SELECT nope\nFROM connect.users", "-c", "BEGIN; SELECT 1 AS one; COMMIT", "-c", "SHOW SERVICES LIKE 'km%'", "-c", "COPY (SELECT 1, 'a') TO STDOUT", "-c", `\copy (SELECT 2, 'b') TO STDOUT`))
 }
 
+var (
+	psqlBlock = regexp.MustCompile("(?s)```psql\n(.*?)```")
+	prompt    = regexp.MustCompile(`^aws=[*!]?> `)
+)
+
+// TestPsqlDocs runs the psql sessions of the server's page, one after the other in
+// one world, and compares what psql prints.
+func TestPsqlDocs(t *testing.T) {
+	t.Parallel()
+	psql := want(t, "psql")
+	w := serveChanges(t, sandbox.Options{})
+	w.options.Changes.Sandbox = true
+	const page = "../../docs/server.md"
+	text, err := os.ReadFile(page)
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := 0
+	next := psqlBlock.ReplaceAllFunc(text, func(block []byte) []byte {
+		blocks++
+		var script, out strings.Builder
+		var prompts []string
+		for line := range strings.Lines(string(psqlBlock.FindSubmatch(block)[1])) {
+			if p := prompt.FindString(line); p != "" {
+				prompts = append(prompts, p)
+				script.WriteString(strings.TrimPrefix(line, p))
+			}
+		}
+		asked := strings.SplitAfter(script.String(), "\n")
+		said := w.talk(t, script.String(), nil, psql, "-X", "-a", "-P", "pager=off")
+		for line := range strings.Lines(days.ReplaceAllString(took.ReplaceAllString(said, ""), "20261123-")) {
+			if len(prompts) > 0 && line == asked[0] {
+				out.WriteString(prompts[0])
+				prompts, asked = prompts[1:], asked[1:]
+			}
+			if strings.TrimSpace(line) != "" {
+				out.WriteString(strings.TrimRight(line, " \n") + "\n")
+			}
+		}
+		return []byte("```psql\n" + out.String() + "```")
+	})
+	if *update {
+		if err := os.WriteFile(page, next, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if d := cmp.Diff(string(text), string(next)); d != "" || blocks == 0 {
+		t.Errorf("%s is not what psql prints (-page +now)\n%s", page, d)
+	}
+}
+
 // \l and the rest print otherwise in every version of psql; they must not fail.
 func TestPsqlCommands(t *testing.T) {
 	t.Parallel()
@@ -88,15 +146,23 @@ func TestPsqlCommands(t *testing.T) {
 	}
 }
 
-func TestPsycopg2(t *testing.T) {
-	t.Parallel()
-	for _, python := range []string{"/usr/bin/python3", "python3"} { // Debian's packages are seen by Debian's Python
+// psycopg2 gives a Python that has psycopg2: Debian's packages are seen by Debian's.
+func psycopg2(t *testing.T) string {
+	t.Helper()
+	for _, python := range []string{"/usr/bin/python3", "python3"} {
 		if exec.Command(python, "-c", "import psycopg2").Run() == nil {
-			golden(t, "psycopg2.golden", talk(t, nil, python, filepath.Join("testdata", "clients", "psycopg2_client.py"), "{port}"))
-			return
+			return python
 		}
 	}
 	t.Skip("no psycopg2 here")
+	return ""
+}
+
+func TestPsycopg2(t *testing.T) {
+	t.Parallel()
+	python := psycopg2(t)
+	golden(t, "psycopg2.golden", talk(t, nil, python, filepath.Join("testdata", "clients", "psycopg2_client.py"), "{port}"))
+	golden(t, "psycopg2_changes.golden", serveChanges(t, sandbox.Options{}).talk(t, "", nil, python, filepath.Join("testdata", "clients", "psycopg2_changes.py"), "{port}"))
 }
 
 func TestJDBC(t *testing.T) {
@@ -107,6 +173,7 @@ func TestJDBC(t *testing.T) {
 		t.Skip("no JDBC driver here")
 	}
 	golden(t, "jdbc.golden", talk(t, nil, java, "-cp", jar, filepath.Join("testdata", "clients", "Client.java"), "{port}"))
+	golden(t, "jdbc_changes.golden", serveChanges(t, sandbox.Options{}).talk(t, "", nil, java, "-cp", jar, filepath.Join("testdata", "clients", "Changes.java"), "{port}"))
 }
 
 func TestNode(t *testing.T) {

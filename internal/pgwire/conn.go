@@ -39,10 +39,14 @@ type conn struct {
 	statements map[string]*statement
 	portals    map[string]*portal
 	notices    []string
-	unsent     int    // bytes since the last flush, roughly
-	script     string // what the client sent last, for the positions of errors
-	offset     int    // of the statement that runs, in script
-	skip       bool   // to the next Sync
+	changing   *changing                  // the statement that changes things, if one does
+	ahead      []pgproto3.FrontendMessage // read already, see syncs
+	aheadErr   error                      // what ended reading then
+	awaits     bool                       // the client was told that it may go on
+	unsent     int                        // bytes since the last flush, roughly
+	script     string                     // what the client sent last, for the positions of errors
+	offset     int                        // of the statement that runs, in script
+	skip       bool                       // to the next Sync
 	types      *pgtype.Map
 
 	mu      sync.Mutex // guards the rest
@@ -138,24 +142,90 @@ func (c *conn) farewell(err error) error {
 
 // turn takes one message. The error ends the connection.
 func (c *conn) turn(ctx context.Context) error {
+	msg, err := c.next()
+	if err != nil {
+		return err
+	}
+	c.awaits = false
+	return c.message(ctx, msg)
+}
+
+// next gives the next message, which may have been read already.
+func (c *conn) next() (pgproto3.FrontendMessage, error) {
+	if len(c.ahead) > 0 {
+		msg := c.ahead[0]
+		c.ahead = c.ahead[1:]
+		return msg, nil
+	}
+	if c.aheadErr != nil {
+		return nil, c.aheadErr
+	}
+	return c.read()
+}
+
+// read waits for a message. The error ends the connection.
+func (c *conn) read() (pgproto3.FrontendMessage, error) {
+	idle := c.limitIdleness()
 	if !c.rest(true) {
-		return errShutdown
+		return nil, errShutdown
 	}
 	msg, err := c.back.Receive()
 	ending := !c.rest(false)
 	var long *pgproto3.ExceededMaxBodyLenErr
 	switch {
+	case err == nil && !ending && idle != nil:
+		c.wire.SetReadDeadline(time.Time{})
 	case err == nil:
 	case ending:
-		return errShutdown
+		return nil, errShutdown
+	case idle != nil && errors.Is(err, os.ErrDeadlineExceeded):
+		return nil, idle
 	case errors.As(err, &long):
-		return violated("a message of %d bytes is longer than the %d that are allowed", long.ActualBodyLen, long.MaxExpectedBodyLen)
+		return nil, violated("a message of %d bytes is longer than the %d that are allowed", long.ActualBodyLen, long.MaxExpectedBodyLen)
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF), errors.Is(err, net.ErrClosed), isReset(err):
-		return io.EOF
+		return nil, io.EOF
 	default:
-		return violated("%v", err)
+		return nil, violated("%v", err)
 	}
-	return c.message(ctx, msg)
+	return msg, err
+}
+
+// limitIdleness sets how long the client may take to go on, where it has a limit
+// for that, and gives the error for when it has passed.
+func (c *conn) limitIdleness() error {
+	if !c.awaits {
+		return nil
+	}
+	name, err := "idle_session_timeout", errIdle
+	if c.block.open {
+		name, err = "idle_in_transaction_session_timeout", errIdleInBlock
+	}
+	d, _ := parseSpan(c.vars.get(name)) // it was read when it was set
+	if d <= 0 {
+		return nil
+	}
+	c.wire.SetReadDeadline(time.Now().Add(d))
+	return err
+}
+
+// syncs reads on as far as says whether a pipeline ends with the message at hand:
+// the next one is Sync, but for some that only close things.
+func (c *conn) syncs() bool {
+	for {
+		msg, err := c.read()
+		if err != nil {
+			c.aheadErr = err
+			return false
+		}
+		if m, ok := msg.(*pgproto3.Close); ok {
+			again := *m // the reader uses its own for the next one
+			c.ahead = append(c.ahead, &again)
+			continue
+		}
+		c.ahead = append(c.ahead, msg)
+		_, sync := msg.(*pgproto3.Sync)
+		return sync
+	}
 }
 
 func isReset(err error) bool {
@@ -221,9 +291,13 @@ func (c *conn) message(ctx context.Context, msg pgproto3.FrontendMessage) error 
 	case *pgproto3.Flush:
 		return c.flush()
 	case *pgproto3.Sync:
+		if !c.skip {
+			err = c.sync(ctx)
+			c.report(err)
+		}
 		c.endPipeline()
 		c.skip = false
-		return c.readyUnless(nil)
+		return c.readyUnless(err)
 	case *pgproto3.Terminate:
 		return io.EOF
 	case *pgproto3.CopyData, *pgproto3.CopyDone, *pgproto3.CopyFail:
@@ -254,7 +328,7 @@ func (c *conn) report(err error) {
 	if err == nil || isEnd(err) {
 		return
 	}
-	c.block.fail()
+	c.failBlock()
 	c.sendNotices()
 	c.send(response(err, c.script, c.offset))
 }
@@ -263,6 +337,7 @@ func (c *conn) report(err error) {
 func (c *conn) ready() error {
 	c.sendNotices()
 	c.send(&pgproto3.ReadyForQuery{TxStatus: c.block.status()})
+	c.awaits = true
 	return c.flush()
 }
 
@@ -305,11 +380,11 @@ func (c *conn) run(ctx context.Context, cancel context.CancelCauseFunc, f func()
 	c.mu.Lock()
 	c.running = cancel
 	c.mu.Unlock()
-	stop := c.wire.watch(cancel)
-	unlink := context.AfterFunc(ctx, func() { cancel(context.Cause(ctx)) })
+	stop := c.wire.watch(c.interrupt)
+	unlink := context.AfterFunc(ctx, func() { c.interrupt(context.Cause(ctx)) })
 	timer := (*time.Timer)(nil)
 	if d := c.vars.timeout(); d > 0 {
-		timer = time.AfterFunc(d, func() { cancel(errTimeout) })
+		timer = time.AfterFunc(d, func() { c.interrupt(errTimeout) })
 	}
 	defer func() {
 		if timer != nil {

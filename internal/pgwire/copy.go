@@ -37,7 +37,10 @@ func (c *conn) beginCopy(ctx context.Context, p *portal) error {
 		case t.IsOp(")"):
 			depth--
 		case depth == 0 && t.Is("FROM"):
-			return sqlerr.New("25006", "cannot execute COPY FROM: this server only reads").At(st.Text, t.Pos)
+			if c.writable() {
+				return sqlerr.New(sqlerr.FeatureNotSupported, "COPY FROM is not supported").At(st.Text, t.Pos).WithHint("INSERT INTO … VALUES …")
+			}
+			return sqlerr.New(readOnlyTransaction, "cannot execute COPY FROM: this server only reads").At(st.Text, t.Pos)
 		case depth == 0 && t.Is("TO"):
 			to = i
 		}

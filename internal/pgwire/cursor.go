@@ -210,6 +210,9 @@ func (c *conn) prepare(ctx context.Context, p *portal) error {
 		if err != nil {
 			return err
 		}
+		if query.Verb == syntax.Other || query.Verb == syntax.Set { // what isn't the session's, COMMIT above all
+			return sqlerr.New(sqlerr.SyntaxError, "%s can't be prepared", query.Word).At(st.Text, st.Tokens[i+1].Pos).WithHint("%s", query.Word)
+		}
 		s := &statement{script: p.script, st: query}
 		types := c.declared(st.Tokens[2:i])
 		if s.sig, err = c.sign(ctx, query, types); err != nil {

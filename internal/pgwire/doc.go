@@ -29,5 +29,15 @@
 //
 // Sessions are confined (session.Options.Confine), each with an engine instance
 // of its own: no client sees another's rows or settings, nor files, network,
-// extensions or DuckDB's settings. Sessions only read.
+// extensions or DuckDB's settings.
+//
+// # Changes
+//
+// Without Options.Changes sessions only read. With them a statement is planned,
+// and the plan carried out if the client has looked at it (SHOW PLAN, COMMIT) or
+// said that it needn't (SET confirm = 'apply'); a tag such as UPDATE 3 is only
+// ever sent for what was done, or waits for a COMMIT. Statements of one query or
+// pipeline are one transaction, as in PostgreSQL, and make one change set. A
+// COMMIT ends its transaction in any case. Whatever ends the statement's context
+// ends new calls; those in flight are awaited and journaled. See change.go.
 package pgwire

@@ -1,6 +1,7 @@
 package pgwire
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"strings"
@@ -19,6 +20,12 @@ var (
 	errGone     = errors.New("the client is gone")
 )
 
+// Ends of connections that were idle for longer than the client allows.
+var (
+	errIdle        = fatal{sqlerr.New("57P05", "terminating connection due to idle-session timeout")}
+	errIdleInBlock = fatal{sqlerr.New("25P03", "terminating connection due to idle-in-transaction timeout")}
+)
+
 // SQLSTATE codes that only the wire knows, as in appendix A of the PostgreSQL
 // manual.
 const (
@@ -26,6 +33,8 @@ const (
 	adminShutdown        = "57P01"
 	tooManyConnections   = "53300"
 	failedTransaction    = "25P02"
+	readOnlyTransaction  = "25006"
+	notReady             = "55000" // object_not_in_prerequisite_state
 	invalidPassword      = "28P01"
 	invalidAuthorization = "28000"
 	undefinedStatement   = "26000"
@@ -62,7 +71,7 @@ func response(err error, script string, offset int) *pgproto3.ErrorResponse {
 	r := &pgproto3.ErrorResponse{Severity: severity, SeverityUnlocalized: severity, Code: e.Code, Message: e.Message, Detail: e.Detail, Hint: e.Hint}
 	switch {
 	case errors.Is(err, errTimeout):
-		r.Code, r.Message, r.Hint = sqlerr.QueryCanceled, errTimeout.Error(), "SET statement_timeout = '30min'"
+		r.Code, r.Message, r.Hint = sqlerr.QueryCanceled, errTimeout.Error(), cmp.Or(e.Hint, "SET statement_timeout = '30min'")
 	case errors.Is(err, errShutdown):
 		r.Code, r.Message, r.Severity, r.SeverityUnlocalized = adminShutdown, errShutdown.Error(), "FATAL", "FATAL"
 	case errors.Is(err, errUser), errors.Is(err, context.Canceled) && e.Code == sqlerr.Internal:

@@ -185,7 +185,22 @@ func (c *conn) execute(ctx context.Context, m *pgproto3.Execute) error {
 		c.send(&pgproto3.EmptyQueryResponse{})
 		return nil
 	}
-	return c.advance(ctx, p, int(m.MaxRows), false)
+	limit := int(m.MaxRows)
+	if c.writable() && c.writes(p.st) && !p.begun && !c.block.open {
+		p.last = c.syncs()
+	}
+	return c.advance(ctx, p, limit, false)
+}
+
+// sync ends the transaction that the statements of a pipeline make.
+func (c *conn) sync(ctx context.Context) error {
+	if !c.block.implicit {
+		return nil
+	}
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(ctx))
+	defer cancel(nil)
+	err := c.run(ctx, cancel, func() error { return c.endImplicit(ctx) })
+	return caused(ctx, err)
 }
 
 // closeNamed is the Close message; what isn't there is closed already.

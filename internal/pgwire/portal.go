@@ -37,6 +37,7 @@ type portal struct {
 	promised []engine.Column // what Describe told; nil: nothing
 	formats  []int16
 	hold     bool // outlives the transaction block
+	last     bool // nothing of its query or pipeline comes after it
 
 	begun    bool
 	ctx      context.Context
@@ -46,6 +47,7 @@ type portal struct {
 	encoders []encoder
 	sent     int
 	ran      int      // rows of the last run
+	changed  int      // rows that it has changed, or planned to
 	copy     *copyOut // of COPY TO STDOUT
 	row      pgproto3.DataRow
 	buf      []byte
@@ -94,15 +96,12 @@ func (c *conn) advance(ctx context.Context, p *portal, limit int, describe bool)
 		}
 		c.sendNotices()
 		suspended, err = c.sendRows(p, limit)
+		if err == nil && p.last && !suspended {
+			err = c.endImplicit(p.ctx)
+		}
 		return err
 	})
-	if err != nil {
-		if cause := context.Cause(p.ctx); cause != nil && !isEnd(err) {
-			err = fmt.Errorf("%w: %w", cause, err)
-			if errors.Is(cause, errGone) {
-				return cause
-			}
-		}
+	if err = caused(p.ctx, err); err != nil {
 		p.close()
 		c.server.options.Metrics.statement(sqlerr.From(err).Code, time.Since(start))
 		return err
@@ -124,6 +123,18 @@ func (c *conn) advance(ctx context.Context, p *portal, limit int, describe bool)
 	return nil
 }
 
+// caused adds to an error what ended the context it comes from.
+func caused(ctx context.Context, err error) error {
+	cause := context.Cause(ctx)
+	if err == nil || cause == nil || isEnd(err) {
+		return err
+	}
+	if errors.Is(cause, errGone) {
+		return cause
+	}
+	return fmt.Errorf("%w: %w", cause, err)
+}
+
 // finished are the rows of a portal that was read to its end.
 type finished struct{ columns []engine.Column }
 
@@ -138,6 +149,10 @@ func (p *portal) complete() string {
 	switch p.tag {
 	case "SELECT", "FETCH", "COPY", "MOVE":
 		return fmt.Sprintf("%s %d", p.tag, p.ran)
+	case "INSERT":
+		return fmt.Sprintf("INSERT 0 %d", p.changed) // no OIDs here
+	case "UPDATE", "DELETE", "MERGE":
+		return fmt.Sprintf("%s %d", p.tag, p.changed)
 	}
 	return p.tag
 }

@@ -21,8 +21,8 @@ func (c *conn) simple(ctx context.Context, script string) error {
 	if len(statements) == 0 {
 		c.send(&pgproto3.EmptyQueryResponse{})
 	}
-	for _, st := range statements {
-		p := &portal{script: script, st: st}
+	for i, st := range statements {
+		p := &portal{script: script, st: st, last: i == len(statements)-1}
 		err := c.advance(ctx, p, 0, true)
 		p.close()
 		if err != nil {
@@ -71,6 +71,9 @@ func (c *conn) begin(ctx context.Context, p *portal) (err error) {
 
 // query runs a statement of the session's, or of PostgreSQL's catalogs.
 func (c *conn) query(ctx context.Context, p *portal, st syntax.Statement, values []any) error {
+	if st.Verb == syntax.Write {
+		return c.write(ctx, p, st, values)
+	}
 	c.park(p)
 	c.offset = st.Offset
 	return c.ask(st, func(a answerer) error {
@@ -84,7 +87,7 @@ func (c *conn) query(ctx context.Context, p *portal, st syntax.Statement, values
 
 // ask asks those who may know what a statement names, the likeliest first.
 func (c *conn) ask(st syntax.Statement, f func(answerer) error) error {
-	if !c.catalog.Mentions(st) {
+	if st.Verb == syntax.Write || !c.catalog.Mentions(st) {
 		return f(c.session)
 	}
 	first := f(c.catalog)
@@ -149,6 +152,10 @@ func tagOf(st syntax.Statement) string {
 		return "SELECT"
 	case syntax.Describe:
 		return "SHOW"
+	case syntax.Write:
+		if st.Word == "REPLACE" { // StackQL's word
+			return "UPDATE"
+		}
 	case syntax.Other, syntax.Export:
 		if i := strings.IndexByte(st.Word, ' '); i < 0 && len(st.Tokens) > 2 {
 			switch st.Word {

@@ -304,6 +304,11 @@ func TestTransactions(t *testing.T) {
 	if got := all(t, c, "SHOW application_name; SHOW extra_float_digits"); got != "x\n1" {
 		t.Error(got)
 	}
+	check("BEGIN; SET regions = 'eu-west-1'; SET LOCAL allow_all_rows = true; COMMIT", "COMMIT", 'I')
+	check("BEGIN; SET max_changes = 7; SET LOCAL allow_all_rows = true; ROLLBACK; SET LOCAL confirm = 'apply'; SET LOCAL allow_all_rows = true", "SET", 'I')
+	if got := all(t, c, "SHOW regions; SHOW allow_all_rows; SHOW max_changes; SHOW confirm"); got != "eu-west-1\nfalse\n50\nplan" {
+		t.Error(got)
+	}
 	check("BEGIN; SET application_name = 'y'; ROLLBACK", "ROLLBACK", 'I')
 	if got := all(t, c, "SHOW application_name"); got != "x" {
 		t.Error(got)

@@ -20,8 +20,8 @@ import (
 
 // Options are what a server runs with.
 type Options struct {
-	// Open makes the session of a client. Notices and progress are to be set
-	// in what it is handed; everything else is the caller's.
+	// Open makes the session of a client, with the hooks that it is handed;
+	// everything else is the caller's.
 	Open func(ctx context.Context, hooks Hooks) (*session.Session, error)
 	// Catalog answers questions about PostgreSQL's catalogs.
 	Catalog *pgcatalog.Catalog
@@ -33,10 +33,11 @@ type Options struct {
 	RequireTLS bool
 	Limits     Limits
 	Metrics    *Metrics // nil: nothing is counted
-	// AllowWrites is for sessions that change things. It only tells clients:
-	// whether a session does is its own options' business.
-	AllowWrites bool
-	Logger      *slog.Logger // nil: nothing
+	// Changes are the terms on which sessions change things; Approve, Show and
+	// Done are the server's to set. nil: sessions only read.
+	Changes *session.Changes
+	Audit   *Audit       // of changes and refused clients; nil: none
+	Logger  *slog.Logger // nil: nothing
 }
 
 // Limits bound what clients may take. The zero value is the default of each.
@@ -66,11 +67,10 @@ func (l Limits) filled() Limits {
 	return l
 }
 
-// Hooks are what a connection wants of its session, and who it is: a session
-// that changes things notes both.
+// Hooks are what a connection wants of its session.
 type Hooks struct {
-	Notify       func(notice string)
-	User, Remote string
+	Notify  func(notice string)
+	Changes session.Changes
 }
 
 // A Server serves clients. It is safe for concurrent use.
@@ -79,6 +79,7 @@ type Server struct {
 	limits  Limits
 	log     *slog.Logger
 	delay   func(context.Context, time.Duration) // of tests
+	grace   time.Duration                        // graceful, but for tests
 	open    atomic.Int64                         // connections
 
 	mu      sync.Mutex // guards the rest
@@ -89,7 +90,7 @@ type Server struct {
 
 // New makes a server.
 func New(o Options) *Server {
-	s := &Server{options: o, limits: o.Limits.filled(), log: o.Logger, conns: map[uint32]*conn{}, delay: pause}
+	s := &Server{options: o, limits: o.Limits.filled(), log: o.Logger, conns: map[uint32]*conn{}, delay: pause, grace: graceful}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
@@ -123,7 +124,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	go func() { serving.Wait(); close(ended) }()
 	select {
 	case <-ended:
-	case <-time.After(graceful):
+	case <-time.After(s.grace): // changes make no more calls, and wait for those in flight
 		kill(errShutdown)
 		<-ended
 	}

@@ -5,8 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -37,16 +40,26 @@ type site struct {
 	*Server
 	addr  string
 	cloud *sandbox.Server
+	gate  *gate
 	stop  func() // and wait
 }
 
 // serve starts a server; change may change its options.
 func serve(t testing.TB, change func(*Options)) *site {
 	t.Helper()
-	cloud := sandbox.NewServer(sandbox.Options{})
+	return serveCloud(t, sandbox.Options{}, change)
+}
+
+// serveCloud is serve, for a cloud of some kind.
+func serveCloud(t testing.TB, of sandbox.Options, change func(*Options)) *site {
+	t.Helper()
+	cloud := sandbox.NewServer(of)
 	t.Cleanup(cloud.Close)
 	o := session.Options{Confine: &engine.Confinement{Memory: 256 << 20, Threads: 1}}
-	o.Cloud.Endpoint = cloud.URL
+	g := &gate{next: cloud.Sandbox, arrived: make(chan struct{}), pass: make(chan struct{})}
+	front := httptest.NewServer(g)
+	t.Cleanup(front.Close)
+	o.Cloud.Endpoint = front.URL
 	link, err := session.NewLink(t.Context(), o.Cloud, nil, nil)
 	if err != nil {
 		t.Fatal(err)
@@ -54,7 +67,7 @@ func serve(t testing.TB, change func(*Options)) *site {
 	o.Link = link
 	options := Options{Catalog: names, Metrics: NewMetrics(), Open: func(ctx context.Context, h Hooks) (*session.Session, error) {
 		own := o
-		own.Notify = h.Notify
+		own.Notify, own.Changes = h.Notify, h.Changes
 		return session.New(ctx, own)
 	}}
 	if change != nil {
@@ -64,7 +77,7 @@ func serve(t testing.TB, change func(*Options)) *site {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &site{Server: New(options), addr: l.Addr().String(), cloud: cloud}
+	s := &site{Server: New(options), addr: l.Addr().String(), cloud: cloud, gate: g}
 	s.delay = func(context.Context, time.Duration) {}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
@@ -81,6 +94,22 @@ func serve(t testing.TB, change func(*Options)) *site {
 	}
 	t.Cleanup(s.stop)
 	return s
+}
+
+// A gate stands in front of a cloud. While it is closed updates wait in it: each
+// says so, and goes on when it is let.
+type gate struct {
+	next          http.Handler
+	closed        atomic.Bool
+	arrived, pass chan struct{}
+}
+
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if g.closed.Load() && strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".UpdateResource") {
+		g.arrived <- struct{}{}
+		<-g.pass
+	}
+	g.next.ServeHTTP(w, r)
 }
 
 func (s *site) url() string { return "postgres://someone@" + s.addr + "/aws?sslmode=disable" }

@@ -140,7 +140,7 @@ func (c *conn) open(ctx context.Context, params map[string]string) error {
 		return err
 	}
 	c.vars = vars
-	c.session, err = c.server.options.Open(ctx, Hooks{Notify: c.notify, User: c.user, Remote: c.wire.RemoteAddr().String()})
+	c.session, err = c.server.options.Open(ctx, Hooks{Notify: c.notify, Changes: c.terms()})
 	if err != nil {
 		return err
 	}

@@ -31,7 +31,10 @@ type variables struct {
 	start  map[string]string // what RESET goes back to
 	before map[string]string // at the begin of the transaction block; nil: none
 	local  map[string]string // what SET LOCAL hides
-	quiet  int               // rank of client_min_messages
+	// ownBefore and ownLocal are the same of the session's own settings.
+	ownBefore, ownLocal map[string]string
+	quiet               int               // rank of client_min_messages
+	given               map[string]string // what the startup message sets
 }
 
 // reported are the settings that clients are told of, at the start and whenever
@@ -126,7 +129,7 @@ var levels = []string{"debug5", "debug4", "debug3", "debug2", "debug1", "log", "
 
 var knownVariables = []variable{
 	{"application_name", "", anything}, {"bytea_output", "hex", only("hex")}, {"client_encoding", "UTF8", only("UTF8", "utf-8", "unicode")},
-	{"client_min_messages", "notice", oneOf(levels...)}, {"DateStyle", "ISO, MDY", dateStyle}, {"default_transaction_deferrable", "off", onOff},
+	{"client_min_messages", "notice", oneOf(levels...)}, {"confirm", "plan", oneOf("plan", "apply")}, {"DateStyle", "ISO, MDY", dateStyle}, {"default_transaction_deferrable", "off", onOff},
 	{"default_transaction_isolation", "read committed", oneOf("serializable", "repeatable read", "read committed", "read uncommitted")},
 	{"default_transaction_read_only", "on", onOff}, {"extra_float_digits", "1", wholeNumber}, {"geqo", "on", onOff}, {"jit", "off", onOff},
 	{"idle_in_transaction_session_timeout", "0", timespan}, {"idle_session_timeout", "0", timespan}, {"in_hot_standby", "off", nil}, {"integer_datetimes", "on", nil},
@@ -171,10 +174,11 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 	v.values["session_authorization"] = c.user
 	v.values["statement_timeout"] = writeSpan(c.server.limits.StatementTimeout)
 	v.values["max_connections"] = strconv.Itoa(c.server.limits.Sessions)
-	if c.server.options.AllowWrites {
-		v.values["default_transaction_read_only"], v.values["transaction_read_only"] = "off", "off"
+	if c.writable() {
+		v.values[readOnlyByDefault] = "off"
 	}
 	given := map[string]string{}
+	v.given = given
 	for name, value := range params {
 		if name != "user" && name != "database" && name != "options" && name != "replication" && !strings.HasPrefix(name, "_pq_.") {
 			given[name] = value
@@ -187,7 +191,7 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 		return nil, fatal{sqlerr.New(sqlerr.FeatureNotSupported, "this server has no replication")}
 	}
 	for name, value := range given {
-		if k := variableOf(name); k != nil && k.check != nil {
+		if k := variableOf(name); k != nil && k.check != nil && (c.writable() || !isAccess(name)) {
 			kept, err := k.check(value)
 			if err != nil {
 				return nil, fatal{sqlerr.New(sqlerr.InvalidParameter, "invalid value for parameter %q: %q", name, value).WithDetail("%v", err)}
@@ -195,6 +199,7 @@ func newVariables(c *conn, params map[string]string) (*variables, error) {
 			v.values[strings.ToLower(name)] = kept
 		}
 	}
+	v.values[readOnlyNow] = v.values[readOnlyByDefault]
 	v.start = maps.Clone(v.values)
 	v.rank()
 	return v, nil
@@ -231,6 +236,15 @@ func (v *variables) apply(ctx context.Context) error {
 			}
 		}
 	}
+	for _, name := range session.SettingNames() {
+		value, ok := v.given[name]
+		if !ok {
+			continue
+		}
+		if err := v.tell(ctx, "SET "+name+" = "+syntax.Literal(value)); err != nil {
+			return fatal{sqlerr.From(err)}
+		}
+	}
 	return nil
 }
 
@@ -253,6 +267,7 @@ func (v *variables) effect(ctx context.Context, name string) error {
 }
 
 func (v *variables) tell(ctx context.Context, text string) error {
+	v.conn.park(nil)
 	_, err := v.conn.session.Query(ctx, syntax.Split(text)[0], nil)
 	return err
 }
@@ -279,9 +294,7 @@ func (v *variables) get(name string) string { return v.values[strings.ToLower(na
 // among them.
 func (v *variables) all() map[string]string {
 	out := map[string]string{}
-	for _, name := range session.SettingNames() {
-		out[name], _ = v.conn.session.Setting(name)
-	}
+	maps.Copy(out, v.own())
 	for name, value := range v.values {
 		if k := variableOf(name); k != nil {
 			name = k.name
@@ -302,6 +315,9 @@ func (v *variables) timeout() time.Duration {
 // put sets a variable that is checked already, and tells the client.
 func (v *variables) put(ctx context.Context, name, value string) error {
 	name = strings.ToLower(name)
+	if isAccess(name) {
+		return v.setAccess(name, value)
+	}
 	if v.values[name] == value {
 		return nil
 	}
@@ -319,14 +335,21 @@ func (v *variables) follow(name, value string) {
 
 // begin, commit and rollback are the life of a transaction block: SET ends with
 // one that is rolled back, SET LOCAL with any.
-func (v *variables) begin() { v.before, v.local = maps.Clone(v.values), map[string]string{} }
+func (v *variables) begin() {
+	v.before, v.local = maps.Clone(v.values), map[string]string{}
+	v.ownBefore, v.ownLocal = v.own(), map[string]string{}
+}
 
 func (v *variables) end(ctx context.Context, commit bool) error {
-	to := v.local
+	to, own := v.local, v.ownLocal
 	if !commit {
-		to = v.before
+		to, own = v.before, v.ownBefore
 	}
-	v.before, v.local = nil, nil
+	v.before, v.local, v.ownBefore, v.ownLocal = nil, nil, nil, nil
+	if err := v.restore(ctx, own); err != nil {
+		return err
+	}
+	defer func() { v.values[readOnlyNow] = v.values[readOnlyByDefault] }()
 	for name, value := range to {
 		if err := v.put(ctx, name, value); err != nil {
 			return err
@@ -345,8 +368,10 @@ func (c *conn) set(ctx context.Context, st syntax.Statement) error {
 	}
 	first := toks[0]
 	switch {
-	case first.Is("TRANSACTION"), first.Is("CHARACTERISTICS"), first.Is("CONSTRAINTS"), first.Is("ROLE"), first.Is("AUTHORIZATION"):
-		return nil // there is one isolation, read only, and one role
+	case first.Is("TRANSACTION"), first.Is("CHARACTERISTICS"):
+		return c.vars.setMode(st, first.Is("CHARACTERISTICS")) // there is one isolation
+	case first.Is("CONSTRAINTS"), first.Is("ROLE"), first.Is("AUTHORIZATION"):
+		return nil // there is one role
 	case first.Is("TIME") && toks[1].Is("ZONE"):
 		return c.setTo(ctx, st, local, "timezone", toks[2:])
 	case first.Is("NAMES"):
@@ -366,6 +391,10 @@ func (c *conn) set(ctx context.Context, st syntax.Statement) error {
 		}
 		return nil
 	case slices.Contains(session.SettingNames(), strings.ToLower(first.Text)):
+		if local && !c.vars.hides(strings.ToLower(first.Text)) {
+			return nil
+		}
+		c.park(nil)
 		_, err := c.session.Query(ctx, st, nil)
 		return err
 	case !first.IsName():
@@ -422,10 +451,8 @@ func (c *conn) setTo(ctx context.Context, st syntax.Statement, local bool, name 
 		}
 		value = kept
 	}
-	if local && c.vars.before != nil {
-		if _, hidden := c.vars.local[name]; !hidden {
-			c.vars.local[name] = c.vars.values[name]
-		}
+	if local && !c.vars.hides(name) {
+		return nil
 	}
 	return c.vars.put(ctx, name, value)
 }

@@ -289,7 +289,8 @@ func leafLimits(n *node, above bounds) limits {
 //
 //   - Bounds of WHERE hold for both sides: an equality with a constant is never
 //     true of the NULLs that an outer join fills in. They travel over the
-//     join's own equalities both ways.
+//     join's own equalities; to a side whose rows stay without a match only
+//     where they bound the other side too, for then there was a match.
 //   - Bounds of ON hold for a side only if its rows vanish when ON is false:
 //     both sides of an inner or semi join, the filled-in side of an outer one,
 //     the right side of an anti join.
@@ -300,6 +301,7 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 		b.pushNode(n.right, only, true)
 		return
 	}
+	matched := [2]bool{above.bound(n.right), above.bound(n.left)} // those of the left side, those of the right one
 	above = unmerge(above, n)
 	pairs := b.equalities(n.cond)
 	for _, u := range n.using {
@@ -337,7 +339,12 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	if b.keeps(RuleNullRejecting) {
 		bare.filters = nil
 	}
-	outer := above.spread(pairs)
+	outer := func(side int) bounds {
+		if matched[side] || !b.keeps(RuleOuterMatch) {
+			return above.spread(pairs)
+		}
+		return above
+	}
 	inner := above.and(on).spread(pairs).join(pairs)
 	inner.never = inner.impossible()
 	filled := bare.and(on).spread(pairs).join(pairs)
@@ -351,7 +358,7 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 		b.pushNode(n.right, inner, false)
 	case "LEFT":
 		if b.keeps(RuleLeftOn) {
-			b.pushNode(n.left, outer, false)
+			b.pushNode(n.left, outer(0), false)
 		} else {
 			b.pushNode(n.left, inner, false)
 		}
@@ -359,15 +366,16 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	case "RIGHT":
 		b.pushNode(n.left, filled, false)
 		if b.keeps(RuleLeftOn) {
-			b.pushNode(n.right, outer, false)
+			b.pushNode(n.right, outer(1), false)
 		} else {
 			b.pushNode(n.right, inner, false)
 		}
 	case "FULL", "OUTER":
 		if b.keeps(RuleFullOn) {
-			outer.filters = nil
-			b.pushNode(n.left, outer, false)
-			b.pushNode(n.right, outer, false)
+			left, right := outer(0), outer(1)
+			left.filters, right.filters = nil, nil
+			b.pushNode(n.left, left, false)
+			b.pushNode(n.right, right, false)
 		} else {
 			b.pushNode(n.left, inner, false)
 			b.pushNode(n.right, inner, false)
@@ -412,6 +420,13 @@ func (b *binder) pushAsof(n *node, above, on bounds, pairs [][2]*column) {
 	}
 	b.pushNode(n.left, left, false)
 	b.pushNode(n.right, right, false)
+}
+
+// bound reports whether any column of a node is bounded, so that NULL in its
+// place is not let through.
+func (a bounds) bound(n *node) bool {
+	cols, _ := n.columns()
+	return slices.ContainsFunc(cols, func(c *column) bool { return a.sets[c] != nil })
 }
 
 // under reports whether a column is one of a node's own.

@@ -29,6 +29,7 @@ const (
 	RuleInner         Rule = "ON of an inner or semi join bounds both sides"
 	RuleUsing         Rule = "USING and NATURAL carry bounds"
 	RuleLeftOn        Rule = "ON of an outer join does not bound the preserved side"
+	RuleOuterMatch    Rule = "an outer join's equalities bound its preserved side only where WHERE asks for a match"
 	RuleAntiOn        Rule = "ON of an anti join does not bound the left side"
 	RuleFullOn        Rule = "ON of a full join bounds neither side"
 	RuleAsof          Rule = "WHERE does not bound the right side of an ASOF join"
@@ -59,7 +60,7 @@ const (
 // Rules are all rules.
 var Rules = []Rule{
 	RuleEqual, RuleIn, RuleOr, RuleNotDistinct, RuleNullIsValue, RuleFold, RuleNot, RuleWrapped, RuleOwnType, RuleLocal, RuleLink, RuleInQuery, RuleExists, RuleExistsRows, RuleNotExists, RuleNotIn, RuleCorrelated,
-	RuleFilter, RuleStable, RuleNullRejecting, RuleInner, RuleUsing, RuleLeftOn, RuleAntiOn, RuleFullOn, RuleAsof, RulePositional, RuleSample, RuleBarrier,
+	RuleFilter, RuleStable, RuleNullRejecting, RuleInner, RuleUsing, RuleLeftOn, RuleOuterMatch, RuleAntiOn, RuleFullOn, RuleAsof, RulePositional, RuleSample, RuleBarrier,
 	RuleHaving, RuleGroupBy, RuleGroupingSets, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName,
 	RuleArms, RuleAlias, RuleCTEUnion, RuleTableUnion, RuleColumns, RuleEnough, RuleEnoughPlain, RuleEnoughOffset, RuleTopListed, RuleEnoughOnce,
 }

@@ -1,7 +1,6 @@
 package session
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -9,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/change"
-	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -43,6 +42,9 @@ type Changes struct {
 	// Leave gives what, once closed, ends the wait for what is in flight. It is
 	// asked for with each set of changes; nil: nothing ends it.
 	Leave func() <-chan struct{}
+	// Patience is how long another process that changes things with the same
+	// folder is waited for; 0: it is refused at once.
+	Patience time.Duration
 	// Through is what the journal's file is written through, for those who try
 	// what a crash leaves behind; nil: the file itself.
 	Through func(change.File) change.File
@@ -177,7 +179,11 @@ func (s *Session) finished(report *change.Report, err error) error {
 
 func (s *Session) guards() change.Guards {
 	g := change.Guards{MaxChanges: s.settings.MaxChanges, AllRows: s.settings.AllowAllRows}
-	for _, p := range s.settings.Protect {
+	protect := s.settings.Protect
+	if s.options.Confine != nil { // strangers add to what is protected, and take nothing away
+		protect = slices.Concat(s.options.Settings.Protect, protect)
+	}
+	for _, p := range protect {
 		if rule, err := change.ParseProtection(p); err == nil { // it was checked when it was set
 			g.Protect = append(g.Protect, rule)
 		}
@@ -185,28 +191,31 @@ func (s *Session) guards() change.Guards {
 	return g
 }
 
-// patience is how long another skyql that changes things is waited for.
-const patience = 30 * time.Second
-
-// withJournal holds the journal while f runs.
-func (s *Session) withJournal(ctx context.Context, f func(*change.Journal) (*change.Report, error)) (*change.Report, error) {
-	if s.options.Changes.StateDir == "" {
+// withJournal holds the journal while f runs. Sessions that share a link share
+// it.
+func (s *Session) withJournal(ctx context.Context, f func(*change.Journal) (*change.Report, error)) (report *change.Report, err error) {
+	dir := s.options.Changes.StateDir
+	if dir == "" {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "nothing was changed: there is no folder for the journal")
 	}
-	o := change.Opening{Wait: patience, Through: s.options.Changes.Through, Busy: func(holder string) {
+	journal := &shared{}
+	if s.link != nil {
+		journal = &s.link.journal
+	}
+	o := change.Opening{Wait: s.options.Changes.Patience, Through: s.options.Changes.Through, Busy: func(holder string) {
 		s.notify("waiting for %s to end: one at a time changes things with a state folder", holder)
 	}}
-	j, err := o.Journal(ctx, s.options.Changes.StateDir)
+	j, release, err := journal.hold(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
-	report, err := f(j)
-	return report, errors.Join(err, j.Close())
+	defer func() { err = errors.Join(err, release()) }()
+	return f(j)
 }
 
 func (s *Session) clouds(link *Link) change.Clouds {
 	return func(ctx context.Context, account, region string) (change.Cloud, error) {
-		return link.cloud.Client(ctx, account, region)
+		return client(ctx, link.cloud, s.catalog, account, region)
 	}
 }
 
@@ -242,6 +251,15 @@ func returnings(r *change.Report) []returning {
 	return out
 }
 
+// isTransaction reports whether a statement begins or ends a transaction.
+func isTransaction(st syntax.Statement) bool {
+	switch st.Word {
+	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
+		return true
+	}
+	return false
+}
+
 // transaction runs BEGIN, COMMIT, ROLLBACK and their other names.
 func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	switch st.Word {
@@ -269,8 +287,30 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 		s.notify("nothing to change")
 		return nil
 	}
+	s.shown = want.shown != "" && want.shown == planText(set)
+	defer func() { s.shown = false }()
 	_, err = s.execute(ctx, set, want.covers, false)
 	return err
+}
+
+// PlanShown tells Changes.Approve whether the plan that it is asked about is
+// what SHOW PLAN has shown in its transaction.
+func (s *Session) PlanShown() bool { return s.shown }
+
+// Savepoint notes what the open transaction wants. back has it want just that
+// again.
+func (s *Session) Savepoint() (back func()) {
+	if s.tx == nil {
+		return func() {}
+	}
+	was := s.tx.clone()
+	return func() { s.tx = was.clone() }
+}
+
+func planText(set *change.Set) string {
+	var b strings.Builder
+	set.WriteText(&b) // a builder takes everything
+	return b.String()
 }
 
 // InTransaction reports whether a transaction is open, and whether it wants
@@ -288,11 +328,8 @@ func (s *Session) showPlan(ctx context.Context) (*engine.Rows, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	if err := set.WriteText(&b); err != nil {
-		return nil, err
-	}
-	return engine.Lines("plan", strings.Split(strings.TrimRight(b.String(), "\n"), "\n")), nil
+	s.tx.shown = planText(set)
+	return engine.Lines("plan", strings.Split(strings.TrimRight(s.tx.shown, "\n"), "\n")), nil
 }
 
 // recent are identifiers of what was made at this place in the last minutes: a
@@ -346,7 +383,7 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 				continue
 			}
 			show(h)
-			set, err := h.Set(s.catalog)
+			set, err := h.Set(anyTypes{s.catalog})
 			if err == nil {
 				err = set.Give(s.options.Params)
 			}
@@ -387,7 +424,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 			if err != nil {
 				return nil, err
 			}
-			set, err := h.Set(s.catalog)
+			set, err := h.Set(anyTypes{s.catalog})
 			if err != nil {
 				return nil, err
 			}
@@ -408,7 +445,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 
 // ApplyPlan makes a saved plan so, if what it was made of is still as it was.
 func (s *Session) ApplyPlan(ctx context.Context, r io.Reader) error {
-	set, err := change.Load(r, s.catalog)
+	set, err := change.Load(r, anyTypes{s.catalog})
 	if err == nil {
 		err = set.Give(s.options.Params)
 	}
@@ -440,7 +477,7 @@ func (s *Session) UndoSet(ctx context.Context, id string) error {
 	if err != nil {
 		return s.word(ctx, err)
 	}
-	set, err := sets[i].Set(s.catalog)
+	set, err := sets[i].Set(anyTypes{s.catalog})
 	if err != nil {
 		return s.word(ctx, err)
 	}
@@ -478,4 +515,4 @@ func (s *Session) DropSet(ctx context.Context, id string) error {
 	return err
 }
 
-var _ change.Cloud = (*cloudcontrol.Client)(nil)
+var _ change.Cloud = (*anytype.Client)(nil)

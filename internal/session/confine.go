@@ -21,11 +21,41 @@ func (s *Session) permit(tree []byte, st syntax.Statement) error {
 	switch st.Verb {
 	case syntax.Read, syntax.Show, syntax.Describe, syntax.Use, syntax.Set, syntax.Explain:
 	case syntax.Make, syntax.Write, syntax.Export:
-		return sqlerr.New(readOnlyTransaction, "cannot execute %s: this server only reads", st.Word).At(st.Text, 0)
+		if err := s.permitWrite(st); err != nil {
+			return err
+		}
 	default:
-		return sqlerr.New(sqlerr.FeatureNotSupported, "%s is not a statement of this server", st.Word).At(st.Text, 0)
+		if !s.mayWrite() || !isTransaction(st) {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "%s is not a statement of this server", st.Word).At(st.Text, 0)
+		}
 	}
-	return s.db.Permit(tree, st.Text, nil)
+	return s.permitTree(tree, st.Text)
+}
+
+func (s *Session) permitTree(tree []byte, text string) error {
+	if s.options.Confine == nil {
+		return nil
+	}
+	return s.db.Permit(tree, text, nil)
+}
+
+// mayWrite reports whether a confined session may change tables of AWS.
+func (s *Session) mayWrite() bool { return s.options.Changes.Approve != nil }
+
+// permitWrite refuses everything before the first call where nothing may be
+// written, and elsewhere what isn't about a table of AWS.
+func (s *Session) permitWrite(st syntax.Statement) error {
+	_, _, cloud := s.cloudTable(st.Target)
+	switch {
+	case cloud && st.Verb == syntax.Write && s.mayWrite():
+		return nil
+	case cloud && st.Verb == syntax.Write:
+		return sqlerr.New(readOnlyTransaction, "cannot execute %s: this server only reads", st.Word).At(st.Text, 0).
+			WithHint("skyql server --allow-writes, for whoever runs the server")
+	case s.mayWrite():
+		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot execute %s: this server has no tables but those of AWS", st.Word).At(st.Text, 0)
+	}
+	return sqlerr.New(readOnlyTransaction, "cannot execute %s: this server only reads", st.Word).At(st.Text, 0)
 }
 
 // permitSetting refuses settings of DuckDB's but the one that is a client's.

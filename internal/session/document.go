@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"strings"
 
+	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
@@ -60,7 +61,7 @@ func (w *writing) patched(ctx context.Context, want *pending) ([]*wanted, error)
 	var out []*wanted
 	given := map[rowKey]string{}
 	for _, r := range rows {
-		key := rowKey{w.table.Type, r[0], r[1], r[2]}
+		key := keyOf(w.table, r[0], r[1], r[2])
 		if before, ok := given[key]; ok && before == r[3] {
 			continue
 		} else if ok {
@@ -94,6 +95,12 @@ func (w *writing) texts(ctx context.Context, query string) ([][]string, error) {
 func (w *writing) patchOne(key rowKey, text string, want *pending) (*wanted, error) {
 	doc := w.docs[key]
 	x := &wanted{table: w.table, key: key, before: doc.properties, read: doc.read, patch: json.RawMessage(text)}
+	if w.table.Type == catalog.ResourceType {
+		var err error
+		if x.table, err = w.ofType(key.typ); err != nil {
+			return nil, err
+		}
+	}
 	if want.rows[key] != nil {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s %s is changed in this transaction already: a patch of its own can't follow", w.table.Name(), key.identifier)
 	}
@@ -139,6 +146,12 @@ func (w *writing) faultAt(document string, err error, otherwise int) int {
 	return otherwise
 }
 
+// isTypeName reports whether a column is the type_name of the table of any type.
+func (w *writing) isTypeName(column string) bool {
+	i, ok := w.table.Column(column)
+	return ok && w.table.Type == catalog.ResourceType && w.table.Columns[i].Name == "type_name"
+}
+
 // desired runs INSERT INTO t (data__DesiredState, region) …: the document is
 // the resource's properties, whole.
 func (w *writing) desired(ctx context.Context, at int, want *pending) ([]*wanted, error) {
@@ -148,13 +161,17 @@ func (w *writing) desired(ctx context.Context, at int, want *pending) ([]*wanted
 		names = append(names, "c"+string(rune('a'+i%26)))
 		casts = append(casts, "coalesce(CAST("+names[i]+" AS VARCHAR), '')")
 		if n := strings.ToLower(c.Text); i != at {
-			if n != "region" && n != "account_id" {
+			typed := w.isTypeName(n)
+			if n != "region" && n != "account_id" && !typed {
 				return nil, sqlerr.New(sqlerr.FeatureNotSupported, "beside %s only region and account_id can be given, not %s", desiredState, c.Text).At(w.st.Text, c.Pos)
+			}
+			if typed {
+				n = "type_name"
 			}
 			columns[n] = i
 		}
 	}
-	if len(names) > 3 || !w.w.Source.Some() {
+	if len(names) > 4 || !w.w.Source.Some() {
 		return nil, sqlerr.New(sqlerr.SyntaxError, "%s needs a value", desiredState).At(w.st.Text, w.w.Columns[at].Pos)
 	}
 	text, err := w.fill(ctx, false)
@@ -174,6 +191,17 @@ func (w *writing) desired(ctx context.Context, at int, want *pending) ([]*wanted
 		}
 		if i, ok := columns["account_id"]; ok {
 			x.key.account = r[i]
+		}
+		if w.table.Type == catalog.ResourceType {
+			if i, ok := columns["type_name"]; ok {
+				x.key.typ = r[i]
+			}
+			if x.table, err = w.ofType(x.key.typ); err == nil {
+				err = w.handled(x.table, "INSERT")
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 		if err := change.ParseDesired(x.after); err != nil {
 			return nil, sqlerr.New(sqlerr.InvalidText, "%s: %v", desiredState, err).At(w.st.Text, w.faultAt(r[at], err, w.w.Columns[at].Pos)).WithHint(`'{"Name": "…"}'`)

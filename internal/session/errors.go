@@ -9,6 +9,7 @@ import (
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // word turns whatever a statement failed with into the error that a user sees.
@@ -35,6 +36,27 @@ func (s *Session) word(ctx context.Context, err error) error {
 	return sqlerr.From(err)
 }
 
+// arrowHint explains an error of a statement that compares a member of a JSON
+// value, as people from PostgreSQL write it: DuckDB reads a = 1 AND j->>'k' = 'v'
+// as (a = 1 AND j) ->> ('k' = 'v').
+func arrowHint(st syntax.Statement, err error) error {
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || e.Code == sqlerr.QueryCanceled {
+		return err
+	}
+	for i, t := range st.Tokens {
+		if i == 0 || i+2 >= len(st.Tokens) || !t.IsOp("->>") && !t.IsOp("->") {
+			continue
+		}
+		member, next := st.Tokens[i+1], st.Tokens[i+2]
+		compares := next.Kind == syntax.Op && strings.ContainsAny(next.Text[:1], "=<>!~") || next.Is("LIKE") || next.Is("ILIKE") || next.Is("IN") || next.Is("BETWEEN")
+		if (member.Kind == syntax.String || member.Kind == syntax.Number) && compares && !next.IsOp("->") && !next.IsOp("->>") {
+			return e.WithHint("(%s) %s …: -> and ->> bind less than comparisons and AND", st.Text[st.Tokens[i-1].Pos:member.End], next.Text)
+		}
+	}
+	return err
+}
+
 // roundUp gives a number that leaves room: 1,200 becomes 10,000.
 func roundUp(n int) int {
 	out := 10
@@ -51,6 +73,9 @@ func needKey(e *fetch.NeedKeyError) *sqlerr.Error {
 	var conds []string
 	for _, c := range e.Columns {
 		conds = append(conds, c+" = '…'")
+	}
+	if e.Hint != "" {
+		conds = []string{strings.TrimPrefix(e.Hint, "WHERE ")}
 	}
 	return sqlerr.New(sqlerr.SyntaxError, "%s needs %s", e.Table.Name(), strings.Join(e.Columns, " and ")).
 		WithDetail("%s", e.Reason).WithHint("WHERE %s", strings.Join(conds, " AND "))
@@ -69,9 +94,12 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 		}
 	}
 	detail := strings.Join(where, ", ")
-	if e.Message != "" {
+	switch {
+	case e.Code == "": // it wasn't AWS who said it
+		detail += "\n" + e.Message
+	case e.Message != "":
 		detail += "\nAWS says: " + e.Code + ": " + e.Message
-	} else {
+	default:
 		detail += "\nAWS says: " + e.Code
 	}
 	switch {
@@ -93,12 +121,33 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 		return sqlerr.New(sqlerr.InvalidParameter, "account %s can't be reached: %s", e.Account, e.Message).WithHint("--assume-role NAME")
 	case errors.Is(e, cloudcontrol.ErrThrottled):
 		return sqlerr.New(sqlerr.TooManyRequests, "AWS throttles %s to the end", what).WithDetail("%s", detail).WithHint("SET parallel = 8")
+	case errors.Is(e, cloudcontrol.ErrNoSuch):
+		return s.noSuch(e).WithDetail("%s", detail)
 	case errors.Is(e, cloudcontrol.ErrBadID):
 		return sqlerr.New(sqlerr.InvalidText, "%q is no identifier of %s", e.Identifier, what).WithDetail("%s", detail)
 	case errors.Is(e, cloudcontrol.ErrUnreachable):
 		return sqlerr.New(sqlerr.ConnectionFailure, "%s failed: %s", e.Op, e.Message).WithDetail("%s", strings.Join(where, ", "))
 	}
+	if e.Code == "" {
+		return sqlerr.New(sqlerr.InvalidParameter, "%s", e.Message)
+	}
 	return sqlerr.New(sqlerr.ExternalRoutine, "%s failed: %s", e.Op, e.Code).WithDetail("%s", detail)
+}
+
+// noSuch is about a type that a statement names by a value.
+func (s *Session) noSuch(e *cloudcontrol.Error) *sqlerr.Error {
+	if _, ok := s.catalog.ByType(e.Type); ok {
+		err := sqlerr.New(sqlerr.FeatureNotSupported, "%s has no handler for %s", e.Type, e.Op)
+		if e.Op == "ListResources" {
+			return err.WithHint("AND resource_identifier = '…' reads one")
+		}
+		return err
+	}
+	err := sqlerr.New(sqlerr.UndefinedObject, "there is no type %s in account %s, region %s", e.Type, e.Account, e.Region)
+	if near := s.catalog.NearTypes(e.Type); len(near) > 0 {
+		return err.WithHint("did you mean %s?", strings.Join(near, ", "))
+	}
+	return err.WithHint("a private or third-party type has to be activated in the account and region")
 }
 
 // permissions are the actions that a call's handler uses.

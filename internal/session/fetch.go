@@ -88,10 +88,18 @@ func (s *Session) addRecent(ctx context.Context, sc *plan.Scan) {
 		return
 	}
 	for _, p := range s.recent(ctx) {
-		if p.Type == sc.Table.Type && s.inScope(sc, p) {
-			sc.Boxes = append(sc.Boxes, plan.Box{Accounts: plan.NewSet(p.Account), Regions: plan.NewSet(p.Region), Identifiers: plan.NewSet(p.Identifier)})
+		if id, ok := recentIn(sc, p); ok && s.inScope(sc, p) {
+			sc.Boxes = append(sc.Boxes, plan.Box{Accounts: plan.NewSet(p.Account), Regions: plan.NewSet(p.Region), Identifiers: plan.NewSet(id)})
 		}
 	}
+}
+
+// maxAge is how old what is read may be. Records change by themselves.
+func (s *Session) maxAge(scans []*plan.Scan) time.Duration {
+	if slices.ContainsFunc(scans, func(sc *plan.Scan) bool { return sc.Table.Records }) {
+		return 0
+	}
+	return s.settings.Cache
 }
 
 // inScope reports whether a scan may list what was made somewhere.
@@ -124,7 +132,7 @@ func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading
 	if l.keep != nil {
 		q.Distrust = true
 	} else {
-		q.Warn, q.MaxAge, q.Distrust, q.Trust = s.settings.OnError == Warn, s.settings.Cache, s.settings.Hydrate == "always", s.settings.Hydrate == "never"
+		q.Warn, q.MaxAge, q.Distrust, q.Trust = s.settings.OnError == Warn, s.maxAge(scans), s.settings.Hydrate == "always", s.settings.Hydrate == "never"
 	}
 	report, err := link.fetcher.Run(ctx, q)
 	s.calls += report.Calls()
@@ -170,12 +178,12 @@ func (l *loading) Add(ctx context.Context, t *catalog.Table, rows []fetch.Row) e
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, r := range rows {
-		key := rowKey{t.Type, r.Account, r.Region, r.Identifier}
+		key := keyOf(t, r.Account, r.Region, r.Identifier)
 		if l.session.tx.has(key) {
 			continue // what the transaction wants of it counts
 		}
 		if l.keep != nil && l.keep.table == t {
-			l.keep.docs[key] = document{r.Properties, time.Now()}
+			l.keep.docs[key] = document{ownProperties(t, r.Properties), time.Now()}
 		}
 		if err := l.loaders[t].Append(ctx, r.Account, r.Region, r.Identifier, r.Properties); err != nil {
 			return err
@@ -225,7 +233,8 @@ func (l *loading) batch(ctx context.Context, t *catalog.Table, columns []int, ro
 func (l *loading) finish(ctx context.Context, t *catalog.Table) error {
 	for _, w := range l.session.tx.of(t.Type) {
 		if w.after != nil {
-			if err := l.loaders[t].Append(ctx, w.key.account, w.key.region, w.key.identifier, w.after); err != nil {
+			id, properties := rowOf(t, w.key, w.after)
+			if err := l.loaders[t].Append(ctx, w.key.account, w.key.region, id, properties); err != nil {
 				return err
 			}
 		}

@@ -98,7 +98,7 @@ func TestWords(t *testing.T) {
 	if err != nil || !slices.Equal(locals["a"], []string{"x", "y"}) || !slices.Equal(locals["s.v"], []string{"one"}) || len(locals) != 2 {
 		t.Errorf("locals %v, %v", locals, err)
 	}
-	if s.Service() != "" || s.Catalog() != catalog.Embedded() || SettingHint("cache") == "" || SettingHint("nope") != "" {
+	if s.Service() != "" || s.Catalog() != catalog.Embedded().WithCloudControl() || SettingHint("cache") == "" || SettingHint("nope") != "" {
 		t.Error("service, catalog or hints")
 	}
 }

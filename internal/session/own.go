@@ -3,10 +3,17 @@ package session
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/skyql/skyql/internal/change"
+	"github.com/skyql/skyql/internal/syntax"
 )
+
+// mentionsOwn reports whether a statement may read a table of schema skyql.
+func mentionsOwn(st syntax.Statement) bool {
+	return strings.Contains(strings.ToLower(st.Text), "skyql.")
+}
 
 // makeOwn makes the tables of schema skyql: missing, if it is not there yet,
 // and changes, as the journal is now.

@@ -39,18 +39,21 @@ type pending struct {
 	order  []*wanted
 	covers []change.Coverage
 	made   int // placeholders given so far
+	// shown is the plan as SHOW PLAN has shown it, "" since the last change of
+	// what is wanted.
+	shown string
 }
 
 func newPending() *pending { return &pending{rows: map[rowKey]*wanted{}} }
 
-// of gives what is wanted of a type's resources.
+// of gives what is wanted of a type's resources; of all for the table of any type.
 func (p *pending) of(typ string) []*wanted {
 	var out []*wanted
 	if p == nil {
 		return nil
 	}
 	for _, w := range p.order {
-		if w.key.typ == typ {
+		if w.key.typ == typ || typ == catalog.ResourceType {
 			out = append(out, w)
 		}
 	}

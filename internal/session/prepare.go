@@ -15,6 +15,10 @@ import (
 // statement that gives no rows.
 func (s *Session) Prepare(ctx context.Context, st syntax.Statement, types []string) (sig engine.Signature, err error) {
 	defer s.recovered(&err)
+	if err := s.heal(nil); err != nil {
+		return sig, err
+	}
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	if sig, err = s.signature(ctx, st, types); err != nil {
 		return sig, s.word(ctx, err)
 	}
@@ -28,7 +32,12 @@ func (s *Session) signature(ctx context.Context, st syntax.Statement, types []st
 	switch st.Verb {
 	case syntax.Read:
 		return s.signRead(ctx, st, types)
+	case syntax.Write:
+		return s.signWrite(ctx, st, types)
 	case syntax.Show, syntax.Describe:
+		if isShowPlan(st) { // which is for a transaction only
+			return engine.Signature{Params: types, Columns: engine.Lines("plan", nil).Columns()}, nil
+		}
 		rows, err := s.run(ctx, st)
 		if err != nil {
 			return engine.Signature{}, err
@@ -45,16 +54,28 @@ func (s *Session) signature(ctx context.Context, st syntax.Statement, types []st
 	return engine.Signature{Params: types}, nil
 }
 
+// prepares is for planning without values: what is to be said is said when the
+// statement runs.
+func (s *Session) prepares() (done func()) {
+	notify := s.options.Notify
+	s.options.Notify, s.preparing = nil, true
+	return func() { s.options.Notify, s.preparing = notify, false }
+}
+
 // signRead binds a query to empty tables.
 func (s *Session) signRead(ctx context.Context, st syntax.Statement, types []string) (engine.Signature, error) {
 	if dynamic(st.Text) {
 		return engine.Signature{}, sqlerr.New(sqlerr.FeatureNotSupported, "a PIVOT that finds its own columns can't be prepared").
 			WithHint("PIVOT … ON x IN ('a', 'b'), or send it as a simple query")
 	}
-	quiet := s.options.Notify
-	s.options.Notify, s.preparing = nil, true // what is said is said when it runs
+	if mentionsOwn(st) {
+		if err := s.makeOwn(ctx); err != nil {
+			return engine.Signature{}, err
+		}
+	}
+	done := s.prepares()
 	p, err := s.plan(ctx, st)
-	s.options.Notify, s.preparing = quiet, false
+	done()
 	if err != nil {
 		return engine.Signature{}, err
 	}
@@ -73,6 +94,49 @@ func (s *Session) signRead(ctx context.Context, st syntax.Statement, types []str
 	return sig, s.here(err, text, st, p)
 }
 
+// signWrite binds a statement that changes a cloud table to empty tables. Its
+// columns are those of RETURNING.
+func (s *Session) signWrite(ctx context.Context, st syntax.Statement, types []string) (engine.Signature, error) {
+	sig := engine.Signature{Params: types}
+	e, form, ok := s.cloudTable(st.Target)
+	if !ok {
+		return sig, nil
+	}
+	defer s.prepares()()
+	w, err := s.writing(ctx, st, e, form)
+	if err != nil {
+		return sig, err
+	}
+	if err := w.makePlan(ctx); err != nil {
+		return sig, err
+	}
+	w.copy = w.db.Begin()
+	defer w.copy.Close()
+	if _, err := w.tables(ctx); err != nil {
+		return sig, err
+	}
+	text := w.plan.Text(nil)
+	bound := text.Text
+	if patch, desired := w.documents(); patch >= 0 || desired >= 0 {
+		bound = "" // no columns of the table: their values are texts
+	}
+	if sig.Params, err = s.db.Takes(ctx, bound, st.Text, types); err != nil {
+		return sig, s.here(err, text, st, w.plan)
+	}
+	s.db.Samples(sig.Params)
+	defer s.db.Positional(nil)
+	if err := w.planReturning(ctx); err != nil || w.returning == nil {
+		return sig, err
+	}
+	if w.actions() {
+		if err := w.copy.Mark(ctx, w.table, mergeAction, nil); err != nil {
+			return sig, err
+		}
+	}
+	sig.Columns, err = s.db.Describe(ctx, w.returning.Text(nil).Text, nil)
+	return sig, err
+}
+
 // Query runs one statement with the values of $1, $2 …, of the types that
 // engine.DB.Positional takes. Rows are nil for a statement that gives none;
 // whoever gets them closes them before the next statement.
@@ -81,6 +145,10 @@ func (s *Session) Query(ctx context.Context, st syntax.Statement, values []any) 
 	if err := ctx.Err(); err != nil {
 		return nil, s.canceled(ctx)
 	}
+	if err := s.heal(nil); err != nil { // rows may have ended the engine
+		return nil, err
+	}
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	s.values = values
 	s.db.Positional(values)
 	defer func() { s.values = nil; s.db.Positional(nil) }()

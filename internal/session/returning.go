@@ -54,7 +54,8 @@ func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*e
 		return nil, err
 	}
 	for _, r := range rows {
-		if err := l.Append(ctx, r.key.account, r.key.region, r.key.identifier, r.properties); err != nil {
+		id, properties := rowOf(w.table, r.key, r.properties)
+		if err := l.Append(ctx, r.key.account, r.key.region, id, properties); err != nil {
 			return nil, err
 		}
 	}
@@ -64,18 +65,22 @@ func (w *writing) ask(ctx context.Context, c *engine.Copy, rows []returning) (*e
 	if w.actions() {
 		marks := map[[3]string]string{}
 		for _, r := range rows {
-			marks[[3]string{r.key.account, r.key.region, r.key.identifier}] = r.action
+			id, _ := rowOf(w.table, r.key, nil)
+			marks[[3]string{r.key.account, r.key.region, id}] = r.action
 		}
-		if err := c.Mark(ctx, w.table, "merge_action", marks); err != nil {
+		if err := c.Mark(ctx, w.table, mergeAction, marks); err != nil {
 			return nil, err
 		}
 	}
 	return w.db.Query(ctx, w.returning.Text(nil).Text, w.options.Params)
 }
 
+// mergeAction is the column of RETURNING that says what MERGE did with a row.
+const mergeAction = "merge_action"
+
 // actions reports whether RETURNING asks what MERGE did with each row.
 func (w *writing) actions() bool {
-	return w.w.Word == "MERGE" && strings.Contains(strings.ToLower(w.st.Text[w.w.Returning.Pos:w.w.Returning.End]), "merge_action")
+	return w.w.Word == "MERGE" && strings.Contains(strings.ToLower(w.st.Text[w.w.Returning.Pos:w.w.Returning.End]), mergeAction)
 }
 
 // planReturning plans the query of RETURNING, so that what is wrong with it is

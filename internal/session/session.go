@@ -15,6 +15,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/skyql/skyql/internal/anytype"
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/engine"
@@ -58,6 +59,7 @@ type Link struct {
 	cloud   *cloudcontrol.Cloud
 	fetcher *fetch.Fetcher
 	catalog *catalog.Catalog
+	journal shared
 }
 
 // NewLink loads credentials and endpoints. It makes no call to AWS.
@@ -66,13 +68,29 @@ func NewLink(ctx context.Context, o cloudcontrol.Options, c *catalog.Catalog, lo
 	if err != nil {
 		return nil, err
 	}
+	c = withCloudControl(c)
+	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
+		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
+			return client(ctx, cloud, c, account, region)
+		}})}, nil
+}
+
+// withCloudControl gives the catalog of sessions: the embedded one for nil,
+// with the tables about Cloud Control itself.
+func withCloudControl(c *catalog.Catalog) *catalog.Catalog {
 	if c == nil {
 		c = catalog.Embedded()
 	}
-	return &Link{catalog: c, cloud: cloud, fetcher: fetch.New(fetch.Options{Catalog: c, Parallel: o.Parallel, Logger: log,
-		Client: func(ctx context.Context, account, region string) (fetch.Client, error) {
-			return cloud.Client(ctx, account, region)
-		}})}, nil
+	return c.WithCloudControl()
+}
+
+// client gives what serves those tables, too.
+func client(ctx context.Context, cloud *cloudcontrol.Cloud, cat *catalog.Catalog, account, region string) (*anytype.Client, error) {
+	c, err := cloud.Client(ctx, account, region)
+	if err != nil {
+		return nil, err
+	}
+	return anytype.Wrap(c, cat), nil
 }
 
 // Observe has f told of every call, from several goroutines. It is for before
@@ -92,10 +110,15 @@ type Session struct {
 	local    bool // DuckDB may hold tables of the user's
 	collated bool // and some of their columns may have a collation
 
+	// outside are the statements that set DuckDB's own settings, by name.
+	outside map[string]string
+
 	link *Link
 	tx   *pending // of the open transaction; nil for none
 
 	planned      int // changes that plans had
+	changed      int // rows, by the last statement that changes a table
+	shown        bool
 	calls        int
 	missing      int          // parts of scopes that could not be read
 	missingTable bool         // skyql.missing is there
@@ -114,19 +137,14 @@ func New(ctx context.Context, o Options) (*Session, error) {
 	if err := o.Settings.check(); err != nil {
 		return nil, err
 	}
-	s := &Session{options: o, settings: o.Settings, catalog: o.Catalog, log: o.Logger, macros: map[string]bool{}}
-	if s.catalog == nil {
-		s.catalog = catalog.Embedded()
-	}
+	s := &Session{options: o, settings: o.Settings, catalog: withCloudControl(o.Catalog), log: o.Logger, macros: map[string]bool{}, outside: map[string]string{}}
 	if s.log == nil {
 		s.log = slog.New(slog.DiscardHandler)
 	}
 	s.link = o.Link
-	db, err := engine.Open(ctx, engine.Options{TempDir: o.TempDir, Confine: o.Confine})
-	if err != nil {
+	if err := s.openEngine(ctx); err != nil {
 		return nil, err
 	}
-	s.db = db
 	return s, nil
 }
 
@@ -181,13 +199,14 @@ func checkText(script string) error {
 
 func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(context.Context, Result) error) (err error) {
 	defer s.recovered(&err)
+	defer func() { s.db.Note(err); err = s.heal(err) }()
 	if err := ctx.Err(); err != nil {
 		return s.canceled(ctx)
 	}
 	start := time.Now()
 	rows, err := s.run(ctx, st)
 	if err != nil {
-		return s.word(ctx, err)
+		return arrowHint(st, s.word(ctx, err))
 	}
 	var outErr error
 	if out != nil {
@@ -225,7 +244,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 	}
 	switch st.Verb {
 	case syntax.Read:
-		if strings.Contains(strings.ToLower(st.Text), "skyql.") {
+		if mentionsOwn(st) {
 			if err := s.makeOwn(ctx); err != nil {
 				return nil, err
 			}
@@ -249,8 +268,7 @@ func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, e
 
 // other runs what is DuckDB's own business.
 func (s *Session) other(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
-	switch st.Word {
-	case "BEGIN", "START", "COMMIT", "ROLLBACK", "ABORT", "END":
+	if isTransaction(st) {
 		return nil, s.transaction(ctx, st)
 	}
 	if at, name := s.mentions(st); at >= 0 {

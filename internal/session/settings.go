@@ -316,7 +316,11 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		if err := s.permitSetting(st, name); err != nil {
 			return err
 		}
-		return s.db.Exec(ctx, st.Text, nil)
+		if err := s.db.Exec(ctx, st.Text, nil); err != nil {
+			return err
+		}
+		s.outside[name] = st.Text
+		return nil
 	}
 	var values []string
 	for _, t := range toks[1:] {

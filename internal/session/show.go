@@ -22,7 +22,7 @@ func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 		return nil, sqlerr.New(sqlerr.SyntaxError, "SHOW what?").At(st.Text, st.Tokens[0].Pos).WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
 	}
 	what := strings.ToUpper(toks[0].Text)
-	if what == "PLAN" && len(toks) == 2 {
+	if isShowPlan(st) {
 		return s.showPlan(ctx)
 	}
 	in, like, err := showParts(st, toks[1:])
@@ -51,6 +51,11 @@ func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 			WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
 	}
 	return s.db.Plain(ctx, st.Text, nil)
+}
+
+// isShowPlan reports whether a statement is SHOW PLAN.
+func isShowPlan(st syntax.Statement) bool {
+	return st.Word == "SHOW" && len(st.Tokens) == 3 && st.Tokens[1].Is("PLAN")
 }
 
 // engineColumns are text columns; names that count are numbers.

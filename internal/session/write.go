@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 	if err != nil {
 		return nil, err
 	}
+	s.changed = 0
 	want := newPending()
 	if s.tx != nil {
 		want = s.tx.clone()
@@ -58,15 +60,20 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 		} else {
 			s.notify("%d planned", len(changed))
 		}
-		s.tx = want
+		s.tx, s.changed = want, len(changed)
 		return w.returned(ctx, wantedRows(changed))
 	}
 	now, err := s.carryOut(ctx, want, w.w.Returning.Some())
+	s.changed = len(now)
 	if err != nil {
 		return nil, w.pointed(err)
 	}
 	return w.returned(ctx, now)
 }
+
+// Changed is how many rows the last statement that changes a table has changed;
+// in a transaction, how many it wants changed.
+func (s *Session) Changed() int { return s.changed }
 
 // writing takes a statement apart that changes a cloud table.
 func (s *Session) writing(ctx context.Context, st syntax.Statement, e catalog.Entry, form catalog.Form) (*writing, error) {
@@ -135,7 +142,7 @@ func (w *writing) cut(ctx context.Context) error {
 	case !ok:
 		return w.misspelt(ctx)
 	}
-	return w.handlers()
+	return w.handled(w.table, w.w.Word)
 }
 
 // misspelt lets DuckDB's parser say what is wrong.
@@ -148,21 +155,21 @@ func (w *writing) misspelt(ctx context.Context) error {
 	return sqlerr.New(sqlerr.FeatureNotSupported, "this form of %s is not supported", w.st.Word).At(w.st.Text, 0)
 }
 
-// handlers refuses what the type has no handler for.
-func (w *writing) handlers() error {
+// handled refuses what a type has no handler for.
+func (w *writing) handled(t *catalog.Table, word string) error {
 	var missing, instead string
-	switch t := w.table; {
-	case w.w.Word == "INSERT" && t.Create == nil:
+	switch {
+	case word == "INSERT" && t.Create == nil:
 		missing = "created"
-	case w.w.Word == "DELETE" && t.Delete == nil:
+	case word == "DELETE" && t.Delete == nil:
 		missing = "deleted"
-	case w.w.Word == "UPDATE" && t.Update == nil && w.settings.Replace != "allow":
+	case word == "UPDATE" && t.Update == nil && w.settings.Replace != "allow":
 		missing, instead = "updated", "SET replace = 'allow' deletes and makes anew"
 	}
 	if missing == "" {
 		return nil
 	}
-	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", w.table.Name(), missing, w.table.Type).At(w.st.Text, w.st.Target[0].Pos)
+	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", t.Name(), missing, t.Type).At(w.st.Text, w.st.Target[0].Pos)
 	if instead != "" {
 		return e.WithHint("%s", instead)
 	}
@@ -190,7 +197,7 @@ func (w *writing) run(ctx context.Context, want *pending) ([]*wanted, error) {
 		err = w.onlyOne(ctx, text)
 	}
 	if err == nil {
-		if err = w.copy.Track(ctx, w.table, w.account, w.region); err == nil {
+		if err = w.copy.Track(ctx, w.table, w.account, w.region, want.made); err == nil {
 			err = w.db.Exec(ctx, text.Text, w.options.Params)
 		}
 	}
@@ -225,6 +232,9 @@ func (w *writing) planOf(ctx context.Context, c *syntax.Composed) (*plan.Plan, e
 	tree, err := w.db.Parse(ctx, c.Text)
 	if err != nil {
 		return nil, w.misspelt(ctx)
+	}
+	if err := w.permitTree(tree, w.st.Text); err != nil {
+		return nil, err
 	}
 	q, err := syntax.DecodeAt(tree, c.Offset)
 	if err != nil {
@@ -364,31 +374,9 @@ func (w *writing) homes(ctx context.Context) error {
 // that the statement runs as it is: it is bound before the first call.
 func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error) {
 	text := w.plan.Text(nil)
-	loaders := map[*catalog.Table]*engine.Loader{}
-	for _, sc := range w.plan.Scans {
-		columns := sc.Columns
-		if sc.Table == w.table {
-			columns = everyColumn(w.table)
-			sc.Columns = columns
-			w.looked = time.Now()
-		}
-		l, err := w.copy.Table(ctx, sc.Table, columns)
-		if err != nil {
-			return text, err
-		}
-		loaders[sc.Table] = l
-	}
-	if loaders[w.table] == nil {
-		l, err := w.copy.Table(ctx, w.table, everyColumn(w.table))
-		if err != nil {
-			return text, err
-		}
-		loaders[w.table] = l
-	}
-	if strings.Contains(strings.ToLower(w.st.Text), "tag(") {
-		if err := w.db.Helpers(ctx); err != nil {
-			return text, err
-		}
+	loaders, err := w.tables(ctx)
+	if err != nil {
+		return text, err
 	}
 	if whole {
 		if err := w.db.Bind(ctx, text.Text); err != nil {
@@ -403,6 +391,32 @@ func (w *writing) fill(ctx context.Context, whole bool) (syntax.Rewritten, error
 	}
 	wide, err := w.widePaths(ctx, w.plan)
 	return w.plan.Text(wide), err
+}
+
+// tables makes the tables of the copy, empty.
+func (w *writing) tables(ctx context.Context) (map[*catalog.Table]*engine.Loader, error) {
+	loaders := map[*catalog.Table]*engine.Loader{}
+	for _, sc := range w.plan.Scans {
+		columns := sc.Columns
+		if sc.Table == w.table {
+			columns = everyColumn(w.table)
+			sc.Columns = columns
+			w.looked = time.Now()
+		}
+		l, err := w.copy.Table(ctx, sc.Table, columns)
+		if err != nil {
+			return nil, err
+		}
+		loaders[sc.Table] = l
+	}
+	if loaders[w.table] == nil {
+		l, err := w.copy.Table(ctx, w.table, everyColumn(w.table))
+		if err != nil {
+			return nil, err
+		}
+		loaders[w.table] = l
+	}
+	return loaders, w.helpers(ctx, w.st)
 }
 
 // onlyOne refuses a statement that has several values for one row: which of
@@ -431,14 +445,8 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 	var out []*wanted
 	touched := 0
 	for _, c := range changes {
-		key := rowKey{w.table.Type, c.Account, c.Region, c.Identifier}
+		key := keyOf(w.table, c.Account, c.Region, c.Identifier)
 		x := &wanted{table: w.table, key: key, read: w.looked}
-		set := map[string]json.RawMessage{}
-		for i, v := range c.Values {
-			set[w.table.Columns[i].Property] = v
-			x.set = append(x.set, w.table.Columns[i].Property)
-		}
-		slices.Sort(x.set)
 		var base json.RawMessage
 		if c.Before {
 			touched++
@@ -450,6 +458,17 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 				return nil, sqlerr.New(sqlerr.Internal, "%s %s was not read", w.table.Name(), key.identifier)
 			}
 		}
+		set := map[string]json.RawMessage{}
+		for i, v := range c.Values {
+			set[w.table.Columns[i].Property] = v
+		}
+		if w.table.Type == catalog.ResourceType {
+			var err error
+			if set, err = w.retype(x, c, set, base); err != nil {
+				return nil, err
+			}
+		}
+		x.set = slices.Sorted(maps.Keys(set))
 		if c.After {
 			after, err := change.Merge(base, set)
 			if err != nil {
@@ -476,6 +495,9 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 func (w *writing) place(x *wanted, want *pending) error {
 	k := &x.key
 	given := k.identifier
+	if x.table.Global && !w.table.Global { // said of the table of any type
+		k.region = cmp.Or(k.region, catalog.HomeRegion(w.region))
+	}
 	switch {
 	case k.account == "" && w.account == "":
 		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs account_id: the setting accounts has several", w.table.Name()).WithHint("INSERT INTO %s (account_id, …)", w.table.Name())
@@ -491,7 +513,7 @@ func (w *writing) place(x *wanted, want *pending) error {
 	if err := checkRegion("", k.region); err != nil {
 		return err
 	}
-	if id, ok := composed(w.table, x.after); ok {
+	if id, ok := composed(x.table, x.after); ok {
 		k.identifier = id
 	} else {
 		want.made++
@@ -499,8 +521,8 @@ func (w *writing) place(x *wanted, want *pending) error {
 	}
 	if given != "" && !strings.HasPrefix(given, change.Placeholder) && given != k.identifier {
 		var parts []string
-		for _, c := range w.table.IdentifierColumns() {
-			parts = append(parts, w.table.Columns[c].Name)
+		for _, c := range x.table.IdentifierColumns() {
+			parts = append(parts, x.table.Columns[c].Name)
 		}
 		return sqlerr.New(sqlerr.InvalidParameter, "identifier %q: that of a new row of %s comes from %s", given, w.table.Name(), strings.Join(parts, ", ")).WithHint("leave out identifier")
 	}

@@ -141,3 +141,15 @@ func TestRunTwice(t *testing.T) {
 		t.Errorf("the second time: %s", got)
 	}
 }
+
+// What a transaction makes one after the other is all made: the names that new
+// rows go by until AWS names them are given once.
+func TestMadeOneByOne(t *testing.T) {
+	t.Parallel()
+	c := newWriter(t, sandbox.Options{}, Changes{})
+	const script = `BEGIN; INSERT INTO aws.sqs.queues (queue_name) VALUES ('one'); INSERT INTO aws.sqs.queues (queue_name) VALUES ('two'), ('three');
+		DELETE FROM aws.sqs.queues WHERE queue_name = 'two'; INSERT INTO aws.sqs.queues (queue_name) VALUES ('four'); COMMIT`
+	if got := c.writes(script); !strings.HasSuffix(got, "Create 3") {
+		t.Errorf("got %s", got)
+	}
+}

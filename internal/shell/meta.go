@@ -12,6 +12,7 @@ import (
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/engine"
+	"github.com/skyql/skyql/internal/session"
 	"github.com/skyql/skyql/internal/sqlerr"
 	"github.com/skyql/skyql/internal/syntax"
 )
@@ -348,8 +349,8 @@ func (s *Shell) set(_ context.Context, c call) error {
 	if name == "" {
 		var lines []string
 		for n, v := range s.o.Params {
-			if secretName(n) {
-				v = hidden
+			if session.SecretName(n) {
+				v = session.Hidden
 			}
 			lines = append(lines, "$"+n+" = "+v)
 		}
