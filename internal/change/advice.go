@@ -88,6 +88,8 @@ func ownAdvice(code string) string {
 		return "nothing was changed: run the statement again"
 	case "Cancelled":
 		return "SELECT the resource to see how far it came"
+	case "NotCanceled":
+		return "only a request that is under way can be canceled: WHERE operation_status IN ('PENDING', 'IN_PROGRESS')"
 	case "NoCredentials":
 		return "skyql doctor says which credentials are found"
 	case "NoAnswer", "ConnectionLost", "TimedOut", "MalformedAnswer":
