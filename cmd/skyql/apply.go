@@ -100,6 +100,7 @@ func newRecover(s streams) *cobra.Command {
 		},
 	}
 	l.register(cmd, false)
+	cmd.Flags().DurationVar(&l.timeout, "timeout", 0, "how long to wait for what AWS is still at work on (default: as long as its handler)")
 	return cmd
 }
 
@@ -145,7 +146,7 @@ func newChanges(s streams) *cobra.Command {
 		Short: "Forget what is open of a change set: it is never gone on with",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return drop.with(cmd.Context(), s, func(sess *session.Session) error { return sess.DropSet(args[0]) })
+			return drop.with(cmd.Context(), s, func(sess *session.Session) error { return sess.DropSet(cmd.Context(), args[0]) })
 		},
 	}
 	drop.register(sub, false)

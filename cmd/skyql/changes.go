@@ -43,12 +43,10 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 	a.plan = a.plan || a.planFile != ""
 	r := &reporter{s: s, format: a.planFormat}
 	a.told = r
-	c := session.Changes{StateDir: filepath.Join(stateFolder(sandbox), "journal"), Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done, Leave: secondInterrupt}
+	c := session.Changes{StateDir: journalDir(sandbox), Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done,
+		Leave: secondInterrupt, Patience: lockPatience, Through: through}
 	if a.planFile != "" {
-		c.Show = func(set *change.Set) {
-			r.show(set)
-			r.err = savePlan(a.planFile, set)
-		}
+		c.Keep = func(set *change.Set) error { return savePlan(a.planFile, set) }
 	}
 	switch tty := terminalDevice(s); {
 	case a.yes:
@@ -59,6 +57,16 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 	}
 	return c
 }
+
+// lockPatience is how long another skyql that changes things is waited for.
+const lockPatience = 30 * time.Second
+
+// through is what journals are written through. Tests alone set it, to end the
+// program at a write.
+var through func(change.File) change.File
+
+// journalDir is the folder of the journal. A sandbox has one of its own.
+func journalDir(sandbox bool) string { return filepath.Join(stateFolder(sandbox), "journal") }
 
 // stateFolder is the folder for what is to last of AWS, or of the sandbox.
 func stateFolder(sandbox bool) string {

@@ -100,45 +100,115 @@ UNION ALL SELECT 'queue ' || queue_name || ' ' || delay_seconds FROM aws.sqs.que
 
 var asPlanned = []string{"what", "group /crash/0 7", "group /crash/1 7", "group /crash/2 7", "queue notifications 77", "queue orders 77", "vpc v0", "vpc v1", "vpc v2"}
 
-// The program is killed at some call of a transaction; then recover, and going
-// on with what was never sent, give what was planned: nothing twice, nothing
-// forgotten.
+// A fate is how one seed goes: at which points the program is killed, and what
+// else is the service's mood.
+type fate struct {
+	seed  uint64
+	kind  string // of the first kill: one of journal's modes, or of calls'
+	at    int
+	again string // the second one's, of recover; "" for none
+	next  int
+	box   sandbox.Options
+}
+
+var callModes = []string{"before a call", "call unanswered", "call answered"}
+
+// Steps of the journal and calls that the transaction takes, about.
+const (
+	journalSteps = 55
+	changeCalls  = 16
+)
+
+// fateOf gives the fate of a seed. The first 440 go through all ways to be killed
+// at each step of the journal, and at each call; answers get lost besides,
+// identifiers are told early or late, and a token that is used again is
+// answered either way.
+func fateOf(seed uint64) fate {
+	rng := rand.New(rand.NewPCG(seed, 11))
+	f := fate{seed: seed}
+	if n := int(seed / 2); seed%2 == 0 {
+		f.kind, f.at = callModes[n%3], 1+n*7%changeCalls
+	} else {
+		f.kind, f.at = dyingModes[n%4], 1+n*7%journalSteps
+	}
+	if rng.IntN(3) == 0 {
+		f.again, f.next = dyingModes[rng.IntN(len(dyingModes))], 1+rng.IntN(12)
+	}
+	f.box.Work.LateIdentifier = rng.IntN(2) == 0
+	f.box.Contract.ReplayCurrent = rng.IntN(2) == 0
+	if rng.IntN(2) == 0 {
+		f.box.Faults = &sandbox.Faults{Seed: int(seed), Rules: []sandbox.Rule{{Operation: sandbox.Names{"CreateResource", "UpdateResource", "DeleteResource"}, Probability: 0.25, Reset: "after"}}}
+	}
+	return f
+}
+
+// An ending is what became of a seed.
+type ending struct {
+	killed, again bool // the program was killed, and recover too
+	begun         bool // there was a change set to recover
+	unknown       int  // changes of which it can't be known what became
+}
+
+// The program is killed at a call of a transaction, or before, in the middle of
+// or after a write to its journal, sometimes in recover once more, and answers
+// get lost. Then recover, and going on with what was never sent, give what was
+// planned: nothing twice, nothing forgotten.
 func TestKilled(t *testing.T) {
 	t.Parallel()
 	var mu sync.Mutex
-	unknown, killed := 0, 0
+	kinds, sum := map[string]int{}, map[string]int{}
 	t.Run("seeds", func(t *testing.T) {
 		for seed := range *crashes {
 			t.Run(fmt.Sprint(seed), func(t *testing.T) {
 				t.Parallel()
-				u, k := crash(t, uint64(seed))
+				f := fateOf(uint64(seed))
+				e := f.run(t)
 				mu.Lock()
 				defer mu.Unlock()
-				unknown += u
-				if k {
-					killed++
+				sum["unknown changes"] += e.unknown
+				if !e.killed {
+					return
+				}
+				sum["killed"]++
+				kinds[f.kind]++
+				if e.again {
+					sum["killed again in recover"]++
+				}
+				if !e.begun {
+					sum["killed before anything was journaled"]++
+				}
+				if f.box.Faults != nil {
+					sum["with answers lost"]++
 				}
 			})
 		}
 	})
-	t.Logf("%d of %d runs were killed, %d changes ended as unknown", killed, *crashes, unknown)
-	if killed < *crashes/2 {
-		t.Errorf("only %d of %d runs were killed", killed, *crashes)
+	t.Logf("of %d runs: %v; killed at %v", *crashes, sum, kinds)
+	if sum["killed"] < *crashes/2 {
+		t.Errorf("only %d of %d runs were killed", sum["killed"], *crashes)
+	}
+	if changes := sum["killed"] * 9; sum["unknown changes"]*50 > changes {
+		t.Errorf("%d of %d changes are unknown", sum["unknown changes"], changes)
 	}
 }
 
-// crash is one seed. It gives the changes that stayed unknown, and whether the
-// program was killed at all.
-func crash(t *testing.T, seed uint64) (unknown int, killed bool) {
-	rng := rand.New(rand.NewPCG(seed, 11))
-	r := &reaper{Handler: sandbox.New(sandbox.Options{}), at: 1 + rng.IntN(16), when: rng.IntN(3)}
+// run is one seed.
+func (f fate) run(t *testing.T) (e ending) {
+	r := &reaper{Handler: sandbox.New(f.box)}
+	if i := slices.Index(callModes, f.kind); i >= 0 {
+		r.at, r.when = f.at, i
+	}
 	srv := httptest.NewServer(r)
 	defer srv.Close()
 	dir := t.TempDir()
-	skyql := func(args ...string) (string, error) {
+	// skyql runs the program, which may be to die at a step of its journal.
+	skyql := func(mode string, at int, args ...string) (out string, killed bool) {
 		cmd := child(t.Context(), t, srv.URL, dir, args...)
-		var out, errs strings.Builder
-		cmd.Stdout, cmd.Stderr = &out, &errs
+		if slices.Contains(dyingModes, mode) {
+			cmd.Env = append(cmd.Env, fmt.Sprintf("%s=%d %q", dying, at, mode))
+		}
+		var rows, errs strings.Builder
+		cmd.Stdout, cmd.Stderr = &rows, &errs
 		r.mu.Lock() // the service may be asked before Start returns
 		err := cmd.Start()
 		r.client = cmd.Process
@@ -146,40 +216,35 @@ func crash(t *testing.T, seed uint64) (unknown int, killed bool) {
 		if err == nil {
 			err = cmd.Wait()
 		}
-		if err != nil {
-			err = fmt.Errorf("%v: %w\n%s", args, err, errs.String())
+		var exit *exec.ExitError
+		if killed = errors.As(err, &exit) && exit.ExitCode() == -1; !killed && err != nil {
+			t.Fatalf("%+v: %v: %v\n%s", f, args, err, errs.String())
 		}
-		return out.String(), err
+		return rows.String(), killed
 	}
-	_, err := skyql("query", "--yes", plenty)
-	if r.killed != (err != nil) && r.when != 2 {
-		t.Fatalf("seed %d: killed %t, %v", seed, r.killed, err)
-	}
-	if !r.killed {
-		return 0, false
-	}
+	_, e.killed = skyql(f.kind, f.at, "query", "--yes", plenty)
 	r.at = 0
-	if _, err := skyql("recover"); err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
+	if _, e.again = skyql(f.again, f.next, "recover"); e.again {
+		skyql("", 0, "recover")
 	}
 	sets, err := change.ReadJournal(filepath.Join(dir, "state", "journal"))
-	if err != nil || len(sets) != 1 {
-		t.Fatalf("seed %d: %d change sets, %v", seed, len(sets), err)
+	if err != nil || len(sets) > 1 {
+		t.Fatalf("%+v: %d change sets, %v", f, len(sets), err)
 	}
-	unknown = sets[0].Count(change.StateUnknown)
-	if sets[0].Count(change.NotSent) > 0 {
-		if _, err := skyql("apply", "--yes", sets[0].ID); err != nil {
-			t.Fatalf("seed %d: %v", seed, err)
-		}
+	if e.begun = len(sets) > 0; !e.begun {
+		skyql("", 0, "query", "--yes", plenty)
+	} else if e.unknown = sets[0].Count(change.StateUnknown); sets[0].Unfinished() {
+		skyql("", 0, "apply", "--yes", sets[0].ID)
 	}
-	out, err := skyql("query", "--format", "csv", wantedNow)
-	if err != nil {
-		t.Fatalf("seed %d: %v", seed, err)
+	out, _ := skyql("", 0, "query", "--format", "csv", wantedNow)
+	there := strings.Split(strings.TrimSpace(out), "\n")
+	if d := cmp.Diff(asPlanned, there); d != "" && e.unknown == 0 {
+		t.Errorf("%+v: what there is, is not what was planned (-planned +there)\n%s", f, d)
 	}
-	if d := cmp.Diff(asPlanned, strings.Split(strings.TrimSpace(out), "\n")); d != "" && unknown == 0 {
-		t.Errorf("seed %d, killed at call %d (%d): what there is, is not what was planned (-planned +there)\n%s", seed, r.calls, r.when, d)
+	if len(slices.Compact(slices.Clone(there))) < len(there) {
+		t.Errorf("%+v: something is there twice: %v", f, there)
 	}
-	return unknown, true
+	return e
 }
 
 // child is this test binary as skyql, against a service.

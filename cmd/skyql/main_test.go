@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "rewrite expected output")
 
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"skyql": main, "confirm": confirm})
+	testscript.Main(m, map[string]func(){"skyql": mortal, "confirm": confirm})
 }
 
 // cloud gives the variables with which a command reaches a sandbox as it would
@@ -83,12 +83,14 @@ func TestScript(t *testing.T) {
 			},
 			// undo-last takes the newest change set back.
 			"undo-last": func(ts *testscript.TestScript, neg bool, args []string) {
-				sets, err := change.ReadJournal(filepath.Join(ts.Getenv("SKYQL_STATE_DIR"), "journal"))
-				if err != nil || len(sets) == 0 {
-					ts.Fatalf("%d change sets, %v", len(sets), err)
-				}
-				if err := ts.Exec("skyql", "undo", "--yes", sets[len(sets)-1].ID); err != nil {
+				if err := ts.Exec("skyql", "undo", "--yes", lastSet(ts)); err != nil {
 					ts.Fatalf("%v", err)
+				}
+			},
+			// resume-last apply|undo fails to go on with the newest change set.
+			"resume-last": func(ts *testscript.TestScript, neg bool, args []string) {
+				if err := ts.Exec("skyql", args[0], "--yes", lastSet(ts)); err == nil {
+					ts.Fatalf("it went on")
 				}
 			},
 			// plan FILE compares what was said of a plan with a file, but for times,
@@ -115,6 +117,15 @@ func TestScript(t *testing.T) {
 			},
 		},
 	})
+}
+
+// lastSet is the id of a script's newest change set.
+func lastSet(ts *testscript.TestScript) string {
+	sets, err := change.ReadJournal(filepath.Join(ts.Getenv("SKYQL_STATE_DIR"), "journal"))
+	if err != nil || len(sets) == 0 {
+		ts.Fatalf("%d change sets, %v", len(sets), err)
+	}
+	return sets[len(sets)-1].ID
 }
 
 var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")

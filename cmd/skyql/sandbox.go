@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/sandbox"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
@@ -69,10 +70,15 @@ func newSandboxReset(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "reset",
 		Short: "Forget what was changed in the sandbox's world",
-		Long:  "Forget what commands with --sandbox changed: the next one sees the demo world as it began. With --state, the world of skyql sandbox --state.",
+		Long:  "Forget what commands with --sandbox changed, and their change sets: the next one sees the demo world as it began. With --state, the world of skyql sandbox --state.",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			path := firstOf(state, sandboxState())
+			if path == sandboxState() { // what its journal tells of is gone too
+				if err := change.Forget(journalDir(true)); err != nil {
+					return err
+				}
+			}
 			if err := sandbox.OpenState(path, "").Reset(); err != nil {
 				return err
 			}

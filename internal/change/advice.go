@@ -26,6 +26,9 @@ func Advice(code string, op cloudcontrol.Operation) string {
 	case "NotUpdatable":
 		return "the property can't be changed once the resource is made: SET replace = 'allow' deletes it and makes it anew"
 	case "InvalidRequest":
+		if op == cloudcontrol.OpDelete {
+			return "the service doesn't let it go: the message says why; what depends on it has to go first"
+		}
 		return "the service refuses the values: the message says which; change them and run the statement again"
 	case "Validation":
 		return "the values don't fit the type's schema in this region: the message says where; skyql catalog update gets the newest schemas"

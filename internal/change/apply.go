@@ -165,6 +165,12 @@ func (a *Applier) Apply(ctx context.Context, s *Set) (*Report, error) {
 	if err := context.Cause(ctx); err != nil {
 		return nil, err
 	}
+	if err := a.Journal.begun(s); err != nil {
+		return nil, err
+	}
+	if err := a.Journal.overtaken(s); err != nil {
+		return nil, err
+	}
 	if err := a.Journal.begin(s); err != nil {
 		return nil, err
 	}

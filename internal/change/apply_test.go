@@ -332,6 +332,42 @@ func TestDrift(t *testing.T) {
 	check(true, `{"LogGroupName":"a","RetentionInDays":7,"Arn":"new"}`, before, ``, "- a: done")
 }
 
+// What the service reads for an update may be written another way than what it
+// gave: the patch's own test then refuses it, though nobody was at work.
+func TestOwnTestRefuses(t *testing.T) {
+	t.Parallel()
+	check := func(odd func(model map[string]any), updates int, want string) {
+		t.Helper()
+		synctest.Test(t, func(t *testing.T) {
+			f, j := newFake(t), journal(t)
+			defer j.Close()
+			f.put(logGroup, "a", `{"LogGroupName":"a","RetentionInDays":7}`)
+			f.odd = odd
+			r, err := (&Applier{Clouds: f.clouds, Journal: j}).Apply(t.Context(), newSet(t, intent(t, logGroup, "a", `{"LogGroupName":"a","RetentionInDays":7}`, `{"LogGroupName":"a","RetentionInDays":8}`)))
+			wantOutcomes(t, r, err, want)
+			if f.calls["Update"] != updates {
+				t.Errorf("%d updates", f.calls["Update"])
+			}
+			if strings.Contains(want, "done") && fmt.Sprint(f.world[logGroup+" a"]["RetentionInDays"]) != "8" {
+				t.Errorf("it became %v", f.world[logGroup+" a"])
+			}
+		})
+	}
+	check(func(m map[string]any) { m["RetentionInDays"] = "7" }, 2, "~ a: done (2 tries)")
+	// If it isn't the test, the second try says so, and is the last.
+	synctest.Test(t, func(t *testing.T) {
+		f, j := newFake(t), journal(t)
+		defer j.Close()
+		f.put(logGroup, "a", `{"LogGroupName":"a","RetentionInDays":7}`)
+		f.sync = true
+		f.fail = func(*fakeRequest) *cloudcontrol.Event {
+			return &cloudcontrol.Event{Code: "InvalidRequest", Message: "seven is the test of a week"}
+		}
+		r, err := (&Applier{Clouds: f.clouds, Journal: j}).Apply(t.Context(), newSet(t, intent(t, logGroup, "a", `{"LogGroupName":"a","RetentionInDays":7}`, `{"LogGroupName":"a","RetentionInDays":8}`)))
+		wantOutcomes(t, r, err, "~ a: failed InvalidRequest: seven is the test of a week (2 tries)")
+	})
+}
+
 // A first Ctrl-C ends new calls, and what is in flight is awaited.
 func TestInterrupt(t *testing.T) {
 	t.Parallel()
@@ -466,6 +502,26 @@ func TestReplace(t *testing.T) {
 		}
 		if diff := cmp.Diff([]string{"started ", "requested request-1", "requested request-2", "ended "}, steps); diff != "" {
 			t.Error(diff)
+		}
+	})
+}
+
+// A replacement that would be called as another resource is ends nothing.
+func TestReplaceTaken(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f, j := newFake(t), journal(t)
+		defer j.Close()
+		f.put(logGroup, "a", `{"LogGroupName":"a"}`)
+		f.put(logGroup, "b", `{"LogGroupName":"b"}`)
+		s, err := New(Place{}, []Intent{intent(t, logGroup, "b", `{"LogGroupName":"b"}`, `{"LogGroupName":"a"}`)}, Options{Replace: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		r, err := (&Applier{Clouds: f.clouds, Journal: j}).Apply(t.Context(), s)
+		wantOutcomes(t, r, err, "-/+ a: failed AlreadyExists: a is there already, so the old one was left as it is")
+		if len(f.world) != 2 || f.calls["Delete"] != 0 {
+			t.Errorf("%v, %v", f.world, f.calls)
 		}
 	})
 }

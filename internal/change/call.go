@@ -49,6 +49,7 @@ type work struct {
 	sealed  bool      // the body holds a secret
 	called  time.Time // when the first call of this token was made
 	last    bool      // no other part follows
+	bare    bool      // an update goes without the tests of its patch
 	tries   int
 	request string
 	secrets []string // of the resource, the longest first; nil: not looked for yet

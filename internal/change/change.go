@@ -31,7 +31,8 @@ type Intent struct {
 	// Patch is a document given by the user: it makes After of Before and is
 	// sent as it is. After is then ignored.
 	Patch json.RawMessage
-	// ReadAt is when Before was read.
+	// ReadAt is when Before was read. Of a resource to be made it is when its
+	// like were looked at; zero: they weren't.
 	ReadAt time.Time
 }
 

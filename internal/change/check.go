@@ -118,15 +118,32 @@ func (ps Problems) Err() error {
 	}
 	e.Message = fmt.Sprintf("%d values can't be sent to AWS, and nothing was", len(errs))
 	e.Hint = ""
+	return e.WithDetail("%s", strings.Join(errs.lines("; "), "\n"))
+}
+
+// lines gives the problems, each with what to do behind a separator. Resources
+// of the same name that have the same problem share a line.
+func (ps Problems) lines(separator string) []string {
 	var lines []string
-	for _, p := range errs {
-		line := p.String()
+	times := map[string]int{}
+	for _, p := range ps {
+		times[p.String()]++
+	}
+	for _, p := range ps {
+		line, n := p.String(), times[p.String()]
+		if n == 0 {
+			continue // it was said
+		}
+		times[line] = 0
+		if n > 1 {
+			line += fmt.Sprintf(" (%d times)", n)
+		}
 		if p.Fix != "" {
-			line += "; " + p.Fix
+			line += separator + p.Fix
 		}
 		lines = append(lines, line)
 	}
-	return e.WithDetail("%s", strings.Join(lines, "\n"))
+	return lines
 }
 
 // A checker holds one intent against its table's rules.
@@ -198,7 +215,7 @@ func (k *checker) parsed(what string, text json.RawMessage) map[string]any {
 func jsonFault(err error) string {
 	var s *json.SyntaxError
 	if errors.As(err, &s) {
-		return fmt.Sprintf("at byte %d: %s", s.Offset, s)
+		return (&SyntaxError{max(int(s.Offset)-1, 0), s.Error()}).Error()
 	}
 	return err.Error()
 }

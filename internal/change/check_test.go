@@ -2,6 +2,7 @@ package change
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -76,7 +77,7 @@ func TestCheck(t *testing.T) {
 	// One of several.
 	check("AWS::EC2::Volume", "", `{"AvailabilityZone":"us-east-1a"}`, Options{}, `aws.ec2.volumes: needs availability_zone_id and size, or availability_zone_id and snapshot_id, or size, or snapshot_id, or source_volume_id`)
 	check("AWS::S3::Bucket", "", `[]`, Options{}, `aws.s3.buckets: the properties after are not a JSON object: array instead of an object`)
-	check("AWS::S3::Bucket", "", `{"BucketName":`, Options{}, `aws.s3.buckets: the properties after are not a JSON object: unexpected EOF`)
+	check("AWS::S3::Bucket", "", `{"BucketName":`, Options{}, `aws.s3.buckets: the properties after are not a JSON object: at byte 15: it ends too early`)
 	check("AWS::Route53::RecordSet", "", `{"Name":"a","Type":"A"}`, Options{}, `aws.route53.record_sets a: AWS offers no creation of this type through Cloud Control`)
 }
 
@@ -123,5 +124,17 @@ func TestSetsOfOneResource(t *testing.T) {
 	ps := Check([]Intent{in}, Options{})
 	if len(ps) != 1 || !ps[0].Warning || ps[0].Path != "password" {
 		t.Errorf("%v", ps)
+	}
+}
+
+// Resources of one name that have the same problem share its line.
+func TestProblemLines(t *testing.T) {
+	t.Parallel()
+	p := Problem{Table: "aws.connect.users", Resource: "abara", Path: "password", Rule: "is required", Fix: "give it"}
+	q := p
+	q.Resource = "bkim"
+	got := Problems{p, q, p}.lines("; ")
+	if want := []string{"aws.connect.users abara: password is required (2 times); give it", "aws.connect.users bkim: password is required; give it"}; !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }

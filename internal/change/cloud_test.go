@@ -39,6 +39,8 @@ type fake struct {
 	// before and after may break a call: an error before is one that never
 	// arrives, one after is an answer that is lost.
 	before, after func(op string) error
+	// odd writes what an update reads another way than Get does.
+	odd func(model map[string]any)
 	// hidden are how many reads of a new resource give NotFound.
 	hidden int
 	reads  map[string]int
@@ -256,7 +258,11 @@ func (f *fake) Update(_ context.Context, typ, id string, patch []byte, token str
 		if !ok {
 			return nil, apiError("ResourceNotFoundException", "not found")
 		}
-		v, err := Apply(f.stored(typ, m), ops)
+		read := f.stored(typ, m)
+		if f.odd != nil {
+			f.odd(read)
+		}
+		v, err := Apply(read, ops)
 		if err != nil {
 			return nil, apiError("ValidationException", err.Error())
 		}

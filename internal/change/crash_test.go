@@ -60,39 +60,39 @@ func (c *crasher) isDead() bool {
 	return c.dead
 }
 
-type dyingSink struct {
-	sink
+type dyingFile struct {
+	File
 	c *crasher
 }
 
-func (s dyingSink) Write(p []byte) (int, error) {
+func (s dyingFile) Write(p []byte) (int, error) {
 	was := s.c.isDead()
 	before, after := s.c.hit()
 	if before {
 		if !was && s.c.mode == crashTorn {
-			s.sink.Write(p[:len(p)/2])
+			s.File.Write(p[:len(p)/2])
 		}
 		return 0, errDead
 	}
-	n, err := s.sink.Write(p)
+	n, err := s.File.Write(p)
 	if after {
 		err = errDead
 	}
 	return n, err
 }
 
-func (s dyingSink) Sync() error {
+func (s dyingFile) Sync() error {
 	if s.c.isDead() {
 		return errDead
 	}
 	return nil // the test's disk is fast
 }
 
-func (s dyingSink) Truncate(n int64) error {
+func (s dyingFile) Truncate(n int64) error {
 	if s.c.isDead() {
 		return errDead
 	}
-	return s.sink.Truncate(n)
+	return s.File.Truncate(n)
 }
 
 // process runs f as a process that dies at a step would: with the journal of a
@@ -105,7 +105,7 @@ func process(t testing.TB, dir string, f *fake, c *crasher, do func(*Applier)) {
 	}
 	defer j.Close()
 	c.leave = make(chan struct{})
-	j.file = dyingSink{j.file, c}
+	j.file = dyingFile{j.file, c}
 	var dying sync.Map
 	f.before = func(op string) error {
 		before, after := c.hit()

@@ -13,7 +13,7 @@
 //	diff.go patch.go                       what changes, and the smallest RFC 6902 patch for it
 //	change.go order.go                     the change set: what waits for what
 //	plan.go save.go guard.go verify.go     how it is shown, kept, refused, held against what is there
-//	journal.go history.go                  what was about to be done, and what became of it
+//	journal.go lock.go history.go once.go  what was about to be done, and what became of it; one process, once
 //	apply.go call.go judge.go wait.go      calls, what their answers mean, the wait for their end
 //	recover.go undo.go                     after a crash; the way back
 //	report.go advice.go                    what became of all, and what to do about each error code

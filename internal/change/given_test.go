@@ -58,7 +58,7 @@ func TestGivenPatch(t *testing.T) {
 	check(`[{"op":"add","path":"/Arn","value":"h"}]`, `aws.logs.log_groups g: arn is read-only: AWS sets it (leave arn out)`)
 	check(`[{"op":"add","path":"/Retention","value":1}]`, `aws.logs.log_groups g: retention is no property of AWS::Logs::LogGroup (did you mean RetentionInDays?)`)
 	check(`[{"op":"add","path":"/RetentionInDays","value":"x"}]`, `aws.logs.log_groups g: retention_in_days = "x" must be an integer, not a string`)
-	check(`[{"op":"add"`, "aws.logs.log_groups g: patch document: unexpected EOF")
+	check(`[{"op":"add"`, "aws.logs.log_groups g: patch document: at byte 13: it ends too early")
 	check("[{\"op\":\"\xff\"}]", "aws.logs.log_groups g: patch document: not UTF-8")
 	check(`[{"op":"replace","path":"","value":[]}]`, "aws.logs.log_groups g: the patch leaves array instead of an object")
 	in := given(`[]`)

@@ -150,6 +150,14 @@ func glob(pattern, s string) bool {
 	return strings.HasSuffix(rest, last)
 }
 
+// ends names the resource that a deletion or a replacement ends.
+func (c *Change) ends() string {
+	if name := c.rules.name(c.before); name != "" {
+		return printable(name)
+	}
+	return printable(c.Identifier)
+}
+
 func (s *Set) protected(rules []Protection) error {
 	var lines []string
 	for _, c := range s.Changes {
@@ -157,7 +165,7 @@ func (s *Set) protected(rules []Protection) error {
 			continue
 		}
 		if i := slices.IndexFunc(rules, func(p Protection) bool { return p.matches(c) }); i >= 0 {
-			lines = append(lines, fmt.Sprintf("%s %s %s: protect = '%s'", c.Action, c.Table.Name(), c.label(), rules[i]))
+			lines = append(lines, fmt.Sprintf("%s %s %s: protect = '%s'", c.Action, c.Table.Name(), c.ends(), rules[i]))
 		}
 	}
 	if len(lines) == 0 {

@@ -2,6 +2,7 @@ package change
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -26,11 +27,12 @@ import (
 //
 // One process has a journal at a time. A Journal is safe for concurrent use.
 type Journal struct {
-	dir  string
-	lock *os.File
+	dir    string
+	lock   *os.File
+	waited bool // another process had it first
 
 	mu      sync.Mutex
-	file    sink
+	file    File
 	size    int64 // up to which the file is whole
 	written int   // records written; synced says how many are on disk
 	broken  error
@@ -42,8 +44,8 @@ type Journal struct {
 	naming sync.Mutex // held from a set's id to its record
 }
 
-// A sink is the file that a journal writes.
-type sink interface {
+// A File is what a journal writes.
+type File interface {
 	io.Writer
 	io.Closer
 	Sync() error
@@ -89,6 +91,22 @@ type record struct {
 // The folder is made if there is none. Whatever stands in the way of journaling
 // is an error here, before anything is asked of AWS.
 func OpenJournal(dir string) (*Journal, error) {
+	return Opening{}.Journal(context.Background(), dir)
+}
+
+// An Opening says how a journal is taken. The zero value: at once or not at all.
+type Opening struct {
+	// Wait is how long to wait for another process that has the journal.
+	Wait time.Duration
+	// Busy is told who has it before the wait begins; nil: nobody.
+	Busy func(holder string)
+	// Through gives what the journal's file is written through: a seam for
+	// those who try what a crash leaves behind. nil: the file itself.
+	Through func(File) File
+}
+
+// Journal takes a state folder's journal as OpenJournal does.
+func (o Opening) Journal(ctx context.Context, dir string) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, unusable(dir, err)
 	}
@@ -97,22 +115,39 @@ func OpenJournal(dir string) (*Journal, error) {
 		return nil, unusable(dir, err)
 	}
 	j := &Journal{dir: dir, lock: lock}
-	if err := j.open(); err != nil {
+	if err = j.take(ctx, o); err == nil {
+		err = j.open(o.Through)
+	}
+	if err != nil {
 		lock.Close()
 		return nil, err
 	}
 	return j, nil
 }
 
-func (j *Journal) open() error {
-	taken, err := lockFile(j.lock)
+// Forget removes a folder's journal, damaged or whole, unless another process has
+// it: for the journal of a world that is no more.
+func Forget(dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, journalName)); errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	lock, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
-		return unusable(j.dir, err)
+		return unusable(dir, err)
 	}
-	if taken {
-		return sqlerr.New("55006", "another skyql is changing things with the state folder %s", j.dir).
-			WithHint("wait for it, or SKYQL_STATE_DIR=… for a folder of one's own")
+	j := &Journal{dir: dir, lock: lock}
+	if err := j.take(context.Background(), Opening{}); err != nil {
+		lock.Close()
+		return err
 	}
+	err = os.Remove(filepath.Join(dir, journalName))
+	if err == nil {
+		err = syncDir(dir)
+	}
+	return errors.Join(err, j.free())
+}
+
+func (j *Journal) open(through func(File) File) error {
 	f, err := os.OpenFile(filepath.Join(j.dir, journalName), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
 	if err != nil {
 		return unusable(j.dir, err)
@@ -132,6 +167,9 @@ func (j *Journal) open() error {
 		return unusable(j.dir, err)
 	}
 	j.file = f
+	if through != nil {
+		j.file = through(f)
+	}
 	return nil
 }
 
@@ -243,8 +281,7 @@ func (j *Journal) append(r record) error {
 	if err := file.Sync(); err != nil {
 		j.mu.Lock()
 		defer j.mu.Unlock()
-		j.broken = unusable(j.dir, err)
-		return j.broken
+		return j.breaks(err)
 	}
 	j.synced = upTo
 	return nil
@@ -258,9 +295,8 @@ func (j *Journal) write(r record) (int, error) {
 	}
 	line := encodeRecord(r)
 	if _, err := j.file.Write(line); err != nil {
-		j.broken = unusable(j.dir, err)
 		j.file.Truncate(j.size) // half a line would be read as a torn tail anyway
-		return 0, j.broken
+		return 0, j.breaks(err)
 	}
 	j.size += int64(len(line))
 	j.written++
@@ -272,9 +308,19 @@ func (j *Journal) write(r record) (int, error) {
 	return j.written, nil
 }
 
+// breaks ends all writing. The caller holds mu.
+func (j *Journal) breaks(err error) error {
+	j.broken = unusable(j.dir, err)
+	if j.written > 1 { // the set, and a call
+		j.broken = sqlerr.New("58030", "the journal in %s can't be written any more, so nothing more is changed: %s", j.dir, err).Wrap(err).
+			WithHint("skyql recover, once there is room, finds out what became of what was begun")
+	}
+	return j.broken
+}
+
 // Close lets go of the journal.
 func (j *Journal) Close() error {
-	return errors.Join(j.file.Close(), j.lock.Close())
+	return errors.Join(j.file.Close(), j.free())
 }
 
 // begin writes a set down and gives it its id.

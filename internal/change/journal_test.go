@@ -153,7 +153,7 @@ func TestJournalDiskFull(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer j.Close()
-			disk := &fullDisk{sink: j.file, room: room}
+			disk := &fullDisk{File: j.file, room: room}
 			j.file = disk
 			f := newFake(t)
 			var in []Intent
@@ -178,7 +178,7 @@ func TestJournalDiskFull(t *testing.T) {
 }
 
 type fullDisk struct {
-	sink
+	File
 	mu    sync.Mutex
 	room  int
 	asked int
@@ -190,13 +190,13 @@ func (d *fullDisk) Write(p []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.room--; d.room < 0 {
-		d.sink.Write(p[:len(p)/3])
+		d.File.Write(p[:len(p)/3])
 		return len(p) / 3, syscall.ENOSPC
 	}
 	if bytes.Contains(p, []byte(`"kind":"call"`)) {
 		d.asked++
 	}
-	return d.sink.Write(p)
+	return d.File.Write(p)
 }
 
 // No secret reaches the journal: not in what is sent, not in what was there,

@@ -171,11 +171,8 @@ func (s *Set) WriteText(w io.Writer) error {
 	for _, c := range s.Changes {
 		p.change(c)
 	}
-	for _, x := range s.Warnings {
-		fmt.Fprintf(&b, "warning: %s\n", x)
-		if x.Fix != "" {
-			fmt.Fprintf(&b, "         %s\n", x.Fix)
-		}
+	for _, line := range s.Warnings.lines("\n         ") {
+		fmt.Fprintf(&b, "warning: %s\n", line)
 	}
 	if len(s.Warnings) > 0 {
 		b.WriteByte('\n')

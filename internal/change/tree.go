@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // A model is decoded into maps, slices, strings, booleans, json.Numbers (no
@@ -20,12 +21,47 @@ func parse(text []byte) (any, error) {
 	d.UseNumber()
 	var v any
 	if err := d.Decode(&v); err != nil {
-		return nil, err
+		return nil, notJSON(text, err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("more text behind the JSON value")
+	if end := d.InputOffset(); len(bytes.TrimSpace(text[end:])) > 0 {
+		rest := text[end:]
+		return nil, &SyntaxError{int(end) + len(rest) - len(bytes.TrimLeft(rest, " \t\r\n")), "more text behind the JSON value"}
 	}
 	return v, nil
+}
+
+// A SyntaxError says where a text is no JSON.
+type SyntaxError struct {
+	At     int // the byte, from 0
+	Reason string
+}
+
+func (e *SyntaxError) Error() string { return fmt.Sprintf("at byte %d: %s", e.At+1, e.Reason) }
+
+func notJSON(text []byte, err error) error {
+	var s *json.SyntaxError
+	switch {
+	case errors.As(err, &s):
+		return &SyntaxError{max(int(s.Offset)-1, 0), s.Error()}
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return &SyntaxError{len(text), "it ends too early"}
+	}
+	return err
+}
+
+// ParseDesired says what keeps a text from being a resource's properties.
+func ParseDesired(text []byte) error {
+	if !utf8.Valid(text) {
+		return errors.New("not UTF-8")
+	}
+	v, err := parse(text)
+	if err != nil {
+		return err
+	}
+	if _, ok := v.(map[string]any); !ok {
+		return fmt.Errorf("%s instead of an object", kindOf(v))
+	}
+	return nil
 }
 
 // parseModel decodes an object. Nil text is no resource, a nil map.

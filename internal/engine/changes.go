@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // A Changed is a row of a copy's table that a statement has made, changed or
@@ -45,6 +46,9 @@ func tableName(t *catalog.Table) string { return "aws." + Quote(t.Service) + "."
 // the table's order, new ones last. account_id, region and identifier say which
 // row is which. With all columns of the table loaded, it is everything.
 func (c *Copy) Changes(ctx context.Context, t *catalog.Table) ([]Changed, error) {
+	if err := c.doubled(ctx, t); err != nil {
+		return nil, err
+	}
 	items := []string{"coalesce(b.account_id, a.account_id)", "coalesce(b.region, a.region)", "coalesce(b.identifier, a.identifier)", "b.identifier IS NOT NULL", "a.account_id IS NOT NULL OR a.identifier IS NOT NULL"}
 	differ := []string{"b.identifier IS NULL", "a.identifier IS NULL"}
 	for i := 3; i < len(t.Columns); i++ {
@@ -69,6 +73,16 @@ func (c *Copy) Changes(ctx context.Context, t *catalog.Table) ([]Changed, error)
 		out = append(out, ch)
 	}
 	return out, wrap(rows.Err(), text, 0)
+}
+
+// doubled refuses a row that was made though its like is there.
+func (c *Copy) doubled(ctx context.Context, t *catalog.Table) error {
+	rows, _, err := c.db.Texts(ctx, "SELECT account_id, region, identifier FROM "+tableName(t)+" WHERE identifier IS NOT NULL GROUP BY ALL HAVING count(*) > 1 ORDER BY ALL LIMIT 1", nil, 1)
+	if err != nil || len(rows) == 0 {
+		return err
+	}
+	return sqlerr.New(sqlerr.UniqueViolation, "%s %s exists already, or would be made twice", t.Name(), rows[0][2]).
+		WithDetail("account %s, region %s", rows[0][0], rows[0][1]).WithHint("UPDATE %s changes what exists; a new row's identifier is left out", t.Name())
 }
 
 // changed reads a row of the query that Changes makes.

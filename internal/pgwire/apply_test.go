@@ -270,7 +270,7 @@ func TestChangesSideBySide(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer j.Close()
-	if got := b.says("DELETE FROM sqs.queues WHERE queue_name = 'other'"); !strings.HasPrefix(got, "ERROR 55006 another skyql is changing things") {
+	if got := b.says("DELETE FROM sqs.queues WHERE queue_name = 'other'"); !strings.HasPrefix(got, "ERROR 55006 another skyql (process ") {
 		t.Error(got)
 	}
 }

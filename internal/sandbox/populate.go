@@ -42,6 +42,9 @@ func (s *store) populated(t *catalog.Table) []*resource {
 			}
 		}
 		r.identify(t)
+		if try < 10*s.populate && len(rootOf(t).check(normal(r.properties))) > 0 {
+			continue // what AWS fills in makes a model of another form of it: another one may not
+		}
 		if !ids[r.id] {
 			ids[r.id] = true
 			out = append(out, r)
@@ -79,7 +82,7 @@ func (s *store) givenTo(t *catalog.Table, account, region string, n int) map[str
 	if err != nil {
 		return out
 	}
-	var all []map[string]any // what each row gives that gives everything
+	var all, fit []map[string]any // what each row gives that gives everything, and what a child can be given
 	for _, row := range s.shelfLocked(parent).byPlace[place(account, regionOf(parent, caller{account: account, region: region}))] {
 		gifts := map[string]any{}
 		for _, g := range in.Parents[i].Give {
@@ -89,7 +92,13 @@ func (s *store) givenTo(t *catalog.Table, account, region string, n int) map[str
 		}
 		if len(gifts) == len(in.Parents[i].Give) {
 			all = append(all, gifts)
+			if welcome(t, gifts) {
+				fit = append(fit, gifts)
+			}
 		}
+	}
+	if len(fit) > 0 {
+		all = fit
 	}
 	if len(all) == 0 {
 		return out
@@ -100,6 +109,16 @@ func (s *store) givenTo(t *catalog.Table, account, region string, n int) map[str
 		}
 	}
 	return out
+}
+
+// welcome reports whether a child's schema takes what a parent gives.
+func welcome(t *catalog.Table, gifts map[string]any) bool {
+	for k, v := range gifts {
+		if r := rootOf(t).props[k]; r != nil && v != nil && !r.admits(v) {
+			return false
+		}
+	}
+	return true
 }
 
 // fitting gives a parent's value the type of the child's property.

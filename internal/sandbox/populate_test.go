@@ -36,6 +36,9 @@ func TestPopulate(t *testing.T) {
 				t.Errorf("%s %s: %s", e.Type, id, a)
 				continue
 			}
+			if problems := rootOf(table).check(normal(d.s.Properties(demoAccounts[0].ID, everyRegion, e.Type, id))); len(problems) > 0 {
+				t.Errorf("%s %s breaks its own schema: %v", e.Type, id, problems)
+			}
 			if table.List == nil {
 				continue
 			}

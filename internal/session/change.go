@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -19,6 +20,9 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 			return nil, readOnly(st, st.Word, e.Name()).At(st.Text, st.Target[0].Pos)
 		}
 		return s.write(ctx, st, e, form)
+	}
+	if len(st.Target) == 2 && strings.EqualFold(st.Target[0].Text, "skyql") {
+		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "the tables of skyql can only be read").At(st.Text, st.Target[0].Pos)
 	}
 	if s.tx != nil {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "a transaction is for the tables of AWS alone: %s would be done at once", st.Word).At(st.Text, 0).WithHint("COMMIT or ROLLBACK first")
@@ -50,6 +54,14 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 		return nil, s.here(err, text, st, p)
 	}
 	return nil, nil
+}
+
+// Changing reports whether a script has a statement that changes the cloud.
+func (s *Session) Changing(sql string) bool {
+	return slices.ContainsFunc(syntax.Split(sql), func(st syntax.Statement) bool {
+		_, _, cloud := s.cloudTable(st.Target)
+		return cloud && st.Verb == syntax.Write
+	})
 }
 
 // fillUnbound fills a copy for a statement that is not a query. A view or

@@ -29,6 +29,8 @@ type Changes struct {
 	StateDir string
 	// Sandbox says that the endpoint is a sandbox that outlives its port.
 	Sandbox bool
+	// Keep is handed a plan that goes no further but could; may be nil.
+	Keep func(*change.Set) error
 	// Show is handed each plan, Done what became of it; either may be nil.
 	Show func(*change.Set)
 	Done func(*change.Report)
@@ -40,6 +42,12 @@ type Changes struct {
 	// Leave gives what, once closed, ends the wait for what is in flight. It is
 	// asked for with each set of changes; nil: nothing ends it.
 	Leave func() <-chan struct{}
+	// Patience is how long another process that changes things with the same
+	// folder is waited for; 0: it is refused at once.
+	Patience time.Duration
+	// Through is what the journal's file is written through, for those who try
+	// what a crash leaves behind; nil: the file itself.
+	Through func(change.File) change.File
 }
 
 func (c Changes) leave() <-chan struct{} {
@@ -71,7 +79,12 @@ func (s *Session) changeSet(ctx context.Context, intents []change.Intent) (*chan
 	if err != nil {
 		return nil, err
 	}
-	return change.New(at, intents, change.Options{Strict: s.settings.Checks == "strict", Replace: s.settings.Replace == "allow"})
+	return change.New(at, intents, s.strictness())
+}
+
+// strictness is how changes are checked, by the settings.
+func (s *Session) strictness() change.Options {
+	return change.Options{Strict: s.settings.Checks == "strict", Replace: s.settings.Replace == "allow"}
 }
 
 // carryOut shows what is wanted as a plan, asks, makes it so and waits for the
@@ -99,10 +112,14 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 		o.Show(set)
 	}
 	s.planned += len(set.Changes)
-	if o.PlanOnly {
+	err := set.Guard(s.guards(), covers)
+	switch {
+	case o.PlanOnly && o.Keep != nil && err == nil:
+		return nil, o.Keep(set)
+	case o.PlanOnly && o.Keep == nil && err != nil:
+		s.notify("it would be refused: %s", refusal(err))
 		return nil, nil
-	}
-	if err := set.Guard(s.guards(), covers); err != nil {
+	case o.PlanOnly || err != nil:
 		return nil, err
 	}
 	if o.Approve == nil {
@@ -114,15 +131,36 @@ func (s *Session) execute(ctx context.Context, set *change.Set, covers []change.
 		}
 		return nil, err
 	}
-	report, err := s.withJournal(func(j *change.Journal) (*change.Report, error) {
+	report, err := s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 		a, err := s.applier(ctx, j)
 		if err != nil {
 			return nil, err
 		}
 		a.ReadBack = readBack
+		defer s.sayInterrupted(ctx)()
 		return a.Apply(ctx, set)
 	})
 	return report, s.finished(report, err)
+}
+
+// sayInterrupted tells whoever interrupts what happens now, until stop is called.
+func (s *Session) sayInterrupted(ctx context.Context) (stop func()) {
+	if s.options.Changes.Leave == nil {
+		return func() {}
+	}
+	end := context.AfterFunc(ctx, func() {
+		s.notify("interrupted: nothing more is begun, and what AWS is at work on is waited for; Ctrl-C once more leaves at once")
+	})
+	return func() { end() }
+}
+
+// refusal words an error with what lifts it.
+func refusal(err error) string {
+	text := err.Error()
+	if e, ok := asError[*sqlerr.Error](err); ok && e.Hint != "" {
+		text += ": " + e.Hint
+	}
+	return text
 }
 
 // finished reports what became of a set.
@@ -155,7 +193,7 @@ func (s *Session) guards() change.Guards {
 
 // withJournal holds the journal while f runs. Sessions that share a link share
 // it.
-func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (report *change.Report, err error) {
+func (s *Session) withJournal(ctx context.Context, f func(*change.Journal) (*change.Report, error)) (report *change.Report, err error) {
 	dir := s.options.Changes.StateDir
 	if dir == "" {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "nothing was changed: there is no folder for the journal")
@@ -164,7 +202,10 @@ func (s *Session) withJournal(f func(*change.Journal) (*change.Report, error)) (
 	if s.link != nil {
 		journal = &s.link.journal
 	}
-	j, release, err := journal.hold(dir)
+	o := change.Opening{Wait: s.options.Changes.Patience, Through: s.options.Changes.Through, Busy: func(holder string) {
+		s.notify("waiting for %s to end: one at a time changes things with a state folder", holder)
+	}}
+	j, release, err := journal.hold(ctx, dir, o)
 	if err != nil {
 		return nil, err
 	}
@@ -184,7 +225,7 @@ func (s *Session) applier(ctx context.Context, j *change.Journal) (*change.Appli
 		return nil, err
 	}
 	o := s.options.Changes
-	return &change.Applier{Clouds: s.clouds(link), Journal: j, Parallel: s.settings.parallel(), Asked: o.Asked, NoWait: o.NoWait, Timeout: o.Timeout,
+	return &change.Applier{Clouds: s.clouds(link), Journal: j, Parallel: s.settings.parallel(), Asked: o.Asked || j.Waited(), NoWait: o.NoWait, Timeout: o.Timeout,
 		StopOnError: s.settings.OnChangeError == "stop", Leave: o.leave(), Admit: link.fetcher.Admit, Progress: o.Progress, Logger: s.log}, nil
 }
 
@@ -243,6 +284,7 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	}
 	s.tx = nil
 	if len(set.Changes) == 0 {
+		s.notify("nothing to change")
 		return nil
 	}
 	s.shown = want.shown != "" && want.shown == planText(set)
@@ -326,7 +368,7 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 	if err != nil {
 		return nil, s.word(ctx, err)
 	}
-	_, err = s.withJournal(func(j *change.Journal) (*change.Report, error) {
+	_, err = s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 		a, err := s.applier(ctx, j)
 		if err != nil {
 			return nil, err
@@ -377,7 +419,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 	at, _, err := s.place(ctx)
 	if err == nil {
 		var report *change.Report
-		report, err = s.withJournal(func(j *change.Journal) (*change.Report, error) {
+		report, err = s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) {
 			h, err := j.Find(id)
 			if err != nil {
 				return nil, err
@@ -393,6 +435,7 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 			if err != nil {
 				return nil, err
 			}
+			defer s.sayInterrupted(ctx)()
 			return a.Resume(ctx, h, set, at)
 		})
 		err = s.finished(report, err)
@@ -445,7 +488,10 @@ func (s *Session) UndoSet(ctx context.Context, id string) error {
 	for _, n := range notes {
 		s.notify("%s", n)
 	}
-	back, err := s.changeSet(ctx, intents)
+	options := s.strictness()
+	// Who agreed to a replacement may agree to its way back, which is another one.
+	options.Replace = options.Replace || slices.ContainsFunc(set.Changes, func(c *change.Change) bool { return c.Action == change.Replace })
+	back, err := change.New(at, intents, options)
 	if err == nil && len(back.Changes) == 0 {
 		s.notify("nothing to take back")
 		return nil
@@ -464,8 +510,8 @@ func (s *Session) wordOrNil(ctx context.Context, err error) error {
 }
 
 // DropSet forgets what is open of a change set.
-func (s *Session) DropSet(id string) error {
-	_, err := s.withJournal(func(j *change.Journal) (*change.Report, error) { return nil, j.Drop(id) })
+func (s *Session) DropSet(ctx context.Context, id string) error {
+	_, err := s.withJournal(ctx, func(j *change.Journal) (*change.Report, error) { return nil, j.Drop(id) })
 	return err
 }
 

@@ -8,6 +8,7 @@ import (
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/change"
 	"github.com/skyql/skyql/internal/sqlerr"
+	"github.com/skyql/skyql/internal/syntax"
 )
 
 // The columns by which statements give whole documents instead of columns, as
@@ -58,8 +59,16 @@ func (w *writing) patched(ctx context.Context, want *pending) ([]*wanted, error)
 		return nil, err
 	}
 	var out []*wanted
+	given := map[rowKey]string{}
 	for _, r := range rows {
-		x, err := w.patchOne(keyOf(w.table, r[0], r[1], r[2]), r[3], want)
+		key := keyOf(w.table, r[0], r[1], r[2])
+		if before, ok := given[key]; ok && before == r[3] {
+			continue
+		} else if ok {
+			return nil, w.several(r)
+		}
+		given[key] = r[3]
+		x, err := w.patchOne(key, r[3], want)
 		if err != nil {
 			return nil, err
 		}
@@ -96,7 +105,7 @@ func (w *writing) patchOne(key rowKey, text string, want *pending) (*wanted, err
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "%s %s is changed in this transaction already: a patch of its own can't follow", w.table.Name(), key.identifier)
 	}
 	fail := func(err error) error {
-		return sqlerr.New(sqlerr.InvalidText, "%s: %v", patchDocument, err).At(w.st.Text, w.w.Set[0].Value.Pos).
+		return sqlerr.New(sqlerr.InvalidText, "%s: %v", patchDocument, err).At(w.st.Text, w.faultAt(text, err, w.w.Set[0].Value.Pos)).
 			WithHint(`'[{"op": "replace", "path": "/Description", "value": "…"}]'`)
 	}
 	ops, err := change.ParsePatch(x.patch)
@@ -115,6 +124,26 @@ func (w *writing) patchOne(key rowKey, text string, want *pending) (*wanted, err
 	}
 	x.after, err = json.Marshal(after)
 	return x, err
+}
+
+// faultAt gives the place in the statement where a document that stands there as
+// a literal is no JSON; otherwise the place that is given.
+func (w *writing) faultAt(document string, err error, otherwise int) int {
+	fault, ok := asError[*change.SyntaxError](err)
+	if !ok {
+		return otherwise
+	}
+	for _, t := range w.st.Tokens {
+		if t.Kind != syntax.String || t.Text != document {
+			continue
+		}
+		at := t.Pos + 1 + fault.At + strings.Count(document[:fault.At], "'") // which are doubled
+		if w.st.Text[t.Pos] == '\'' && at < t.End {
+			return at
+		}
+		return t.Pos
+	}
+	return otherwise
 }
 
 // isTypeName reports whether a column is the type_name of the table of any type.
@@ -174,9 +203,8 @@ func (w *writing) desired(ctx context.Context, at int, want *pending) ([]*wanted
 				return nil, err
 			}
 		}
-		var o map[string]json.RawMessage
-		if err := json.Unmarshal(x.after, &o); err != nil || o == nil {
-			return nil, sqlerr.New(sqlerr.InvalidText, "%s is no JSON object: %v", desiredState, err).At(w.st.Text, w.w.Columns[at].Pos).WithHint(`'{"Name": "…"}'`)
+		if err := change.ParseDesired(x.after); err != nil {
+			return nil, sqlerr.New(sqlerr.InvalidText, "%s: %v", desiredState, err).At(w.st.Text, w.faultAt(r[at], err, w.w.Columns[at].Pos)).WithHint(`'{"Name": "…"}'`)
 		}
 		if err := w.place(x, want); err != nil {
 			return nil, err

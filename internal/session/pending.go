@@ -8,6 +8,7 @@ import (
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/change"
+	"github.com/skyql/skyql/internal/sqlerr"
 )
 
 // A rowKey names a resource, as a copy's rows do.
@@ -83,6 +84,28 @@ func (p *pending) want(w *wanted) {
 		delete(p.rows, old.key)
 		p.order = slices.DeleteFunc(p.order, func(x *wanted) bool { return x == old })
 	}
+}
+
+// rename gives a resource that is still to be made the identifier that its
+// properties now make, if they make another one.
+func (p *pending) rename(w *wanted) error {
+	old := p.rows[w.key]
+	if old == nil || old.before != nil || w.after == nil {
+		return nil
+	}
+	id, ok := composed(w.table, w.after)
+	if !ok || id == w.key.identifier {
+		return nil
+	}
+	key := w.key
+	key.identifier = id
+	if p.has(key) {
+		return sqlerr.New(sqlerr.UniqueViolation, "%s %s would be made twice", w.table.Name(), id)
+	}
+	delete(p.rows, old.key)
+	old.key, w.key = key, key
+	p.rows[key] = old
+	return nil
 }
 
 // clone is a copy to fall back on.

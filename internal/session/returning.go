@@ -90,6 +90,11 @@ func (w *writing) planReturning(ctx context.Context) error {
 	if q == nil {
 		return nil
 	}
+	for _, t := range w.st.Tokens {
+		if t.Pos >= w.w.Returning.Pos && t.End <= w.w.Returning.End && t.Is("SELECT") {
+			return sqlerr.New(sqlerr.FeatureNotSupported, "RETURNING can't ask a query of its own: it speaks of the rows that were changed").At(w.st.Text, t.Pos)
+		}
+	}
 	back := func(err error) error {
 		if e, ok := asError[*sqlerr.Error](err); ok && e.Position > 0 {
 			e.Statement, e.Position = w.st.Text, q.Offset(e.Position-1)+1

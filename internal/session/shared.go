@@ -1,6 +1,7 @@
 package session
 
 import (
+	"context"
 	"sync"
 
 	"github.com/skyql/skyql/internal/change"
@@ -19,17 +20,17 @@ type shared struct {
 
 // hold gives the journal of a folder. It is open until everybody who has it
 // has called release.
-func (s *shared) hold(dir string) (j *change.Journal, release func() error, err error) {
+func (s *shared) hold(ctx context.Context, dir string, o change.Opening) (j *change.Journal, release func() error, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.open != nil && s.dir != dir {
 		return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported, "changes are journaled in %s already, and not in %s too", s.dir, dir)
 	}
 	if s.open == nil {
-		if s.open, err = change.OpenJournal(dir); err != nil {
+		if j, err = o.Journal(ctx, dir); err != nil {
 			return nil, nil, err
 		}
-		s.dir = dir
+		s.open, s.dir = j, dir
 	}
 	s.users++
 	return s.open, s.release, nil

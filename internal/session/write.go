@@ -9,6 +9,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/change"
@@ -29,6 +30,7 @@ type writing struct {
 	copy    *engine.Copy
 	plan    *plan.Plan
 	docs    map[rowKey]document // of the table, as they were read
+	looked  time.Time           // when the table's resources were asked for; zero: they weren't
 	account string              // of new rows that name none
 	region  string
 
@@ -399,6 +401,7 @@ func (w *writing) tables(ctx context.Context) (map[*catalog.Table]*engine.Loader
 		if sc.Table == w.table {
 			columns = everyColumn(w.table)
 			sc.Columns = columns
+			w.looked = time.Now()
 		}
 		l, err := w.copy.Table(ctx, sc.Table, columns)
 		if err != nil {
@@ -427,8 +430,13 @@ func (w *writing) onlyOne(ctx context.Context, text syntax.Rewritten) error {
 	if err != nil || len(rows) == 0 {
 		return err
 	}
-	return sqlerr.New("21000", "%s %s has several matches with different values", w.table.Name(), rows[0][2]).
-		WithDetail("account %s, region %s: which of them would count is left to chance", rows[0][0], rows[0][1]).
+	return w.several(rows[0])
+}
+
+// several is about a row's account, region and identifier.
+func (w *writing) several(key []string) error {
+	return sqlerr.New("21000", "%s %s has several matches with different values", w.table.Name(), key[2]).
+		WithDetail("account %s, region %s: which of them would count is left to chance", key[0], key[1]).
 		WithHint("make the source unique, for example with SELECT DISTINCT ON")
 }
 
@@ -438,7 +446,7 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 	touched := 0
 	for _, c := range changes {
 		key := keyOf(w.table, c.Account, c.Region, c.Identifier)
-		x := &wanted{table: w.table, key: key}
+		x := &wanted{table: w.table, key: key, read: w.looked}
 		var base json.RawMessage
 		if c.Before {
 			touched++
@@ -472,6 +480,9 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 					return nil, err
 				}
 			}
+		}
+		if err := want.rename(x); err != nil {
+			return nil, err
 		}
 		want.want(x)
 		out = append(out, x)
@@ -515,8 +526,13 @@ func (w *writing) place(x *wanted, want *pending) error {
 		}
 		return sqlerr.New(sqlerr.InvalidParameter, "identifier %q: that of a new row of %s comes from %s", given, w.table.Name(), strings.Join(parts, ", ")).WithHint("leave out identifier")
 	}
-	if old := want.rows[*k]; old != nil && old.after != nil {
-		return sqlerr.New("23505", "%s %s would be made twice", w.table.Name(), k.identifier)
+	old := want.rows[*k]
+	if old != nil && old.after != nil {
+		return sqlerr.New(sqlerr.UniqueViolation, "%s %s would be made twice", w.table.Name(), k.identifier)
+	}
+	if _, read := w.docs[*k]; read && old == nil {
+		return sqlerr.New(sqlerr.UniqueViolation, "%s %s exists already", w.table.Name(), k.identifier).
+			WithDetail("account %s, region %s", k.account, k.region).WithHint("UPDATE %s, or MERGE INTO %s for both", w.table.Name(), w.table.Name())
 	}
 	return nil
 }

@@ -275,6 +275,9 @@ func (s *Shell) watch(ctx context.Context, c call) error {
 	if sql == "" {
 		return sqlerr.New(sqlerr.SyntaxError, `\watch: there is no statement yet`)
 	}
+	if s.session.Changing(sql) {
+		return sqlerr.New(sqlerr.FeatureNotSupported, `\watch reads again and again: it changes nothing in the cloud`).WithHint("run the statement by itself, once")
+	}
 	s.last = sql
 	kept, pager := s.session.Settings().Cache, s.out.pager
 	s.out.pager = ""

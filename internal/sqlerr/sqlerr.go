@@ -39,6 +39,7 @@ const (
 	AmbiguousColumn      = "42702"
 	DatatypeMismatch     = "42804"
 	FeatureNotSupported  = "0A000"
+	UniqueViolation      = "23505"
 	InsufficientPriv     = "42501"
 	InvalidAuth          = "28000"
 	InvalidParameter     = "22023"
