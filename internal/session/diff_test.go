@@ -161,6 +161,7 @@ func newDiffer(t testing.TB) *differ {
 		}
 		rows = append(rows, fmt.Sprintf("('%s', NULL, NULL)", domain))
 	}
+	d.mustExec("SET threads = 1")
 	d.mustExec("CREATE TABLE l AS FROM (VALUES " + strings.Join(rows, ", ") + ") AS t(domain, k, n)")
 	d.mustExec("CREATE VIEW queue_view AS SELECT queue_url AS url, region AS place, queue_name FROM aws.sqs.queues WHERE account_id = '" + accountA + "'")
 	return d
