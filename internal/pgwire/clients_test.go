@@ -146,23 +146,28 @@ func TestPsqlCommands(t *testing.T) {
 	}
 }
 
-// psycopg2 gives a Python that has psycopg2: Debian's packages are seen by Debian's.
-func psycopg2(t *testing.T) string {
+// python gives a Python that has a module: Debian's packages are seen by Debian's.
+func python(t *testing.T, module string) string {
 	t.Helper()
 	for _, python := range []string{"/usr/bin/python3", "python3"} {
-		if exec.Command(python, "-c", "import psycopg2").Run() == nil {
+		if exec.Command(python, "-c", "import "+module).Run() == nil {
 			return python
 		}
 	}
-	t.Skip("no psycopg2 here")
+	t.Skipf("no %s here", module)
 	return ""
 }
 
 func TestPsycopg2(t *testing.T) {
 	t.Parallel()
-	python := psycopg2(t)
+	python := python(t, "psycopg2")
 	golden(t, "psycopg2.golden", talk(t, nil, python, filepath.Join("testdata", "clients", "psycopg2_client.py"), "{port}"))
 	golden(t, "psycopg2_changes.golden", serveChanges(t, sandbox.Options{}).talk(t, "", nil, python, filepath.Join("testdata", "clients", "psycopg2_changes.py"), "{port}"))
+}
+
+func TestPsycopg3(t *testing.T) {
+	t.Parallel()
+	golden(t, "psycopg3.golden", talk(t, nil, python(t, "psycopg"), filepath.Join("testdata", "clients", "psycopg3_client.py"), "{port}"))
 }
 
 func TestJDBC(t *testing.T) {
