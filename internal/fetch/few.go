@@ -213,9 +213,23 @@ func (s *scanning) top(ctx context.Context, places []place, b plan.Box) error {
 	if s.Sieve == nil {
 		return s.rest(ctx, rows, models)
 	}
+	// Filters that could not be computed for all of a page let rows through that
+	// may not count.
+	limit := b.Limit
+	for _, f := range b.Filters {
+		pass, sure, err := s.Sieve.Pass(ctx, s.table, rows, f)
+		if err != nil {
+			return err
+		}
+		if !sure {
+			limit = max(limit, len(rows))
+			continue
+		}
+		rows = keep(rows, pass)
+	}
 	// A resource that has gone meanwhile leaves its place to the next one.
 	done := map[int]bool{}
-	for n, need := b.Limit, b.Limit; need > 0; n += need {
+	for n, need := limit, limit; need > 0; n += need {
 		first, err := s.Sieve.First(ctx, s.table, rows, b.Order, n)
 		if err != nil {
 			return err

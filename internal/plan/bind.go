@@ -15,6 +15,10 @@ type binder struct {
 	plan *Plan
 	text string
 	refs []*reference
+	uses []*cte // CTEs, in the order in which they are named
+	defs []*cte // … and made
+	// unstable counts samples and views that may give different rows each time.
+	unstable int
 	// columns are the names that are a column and nothing below it, found in
 	// the block they stand in.
 	columns map[*syntax.Expr]*column
@@ -59,8 +63,7 @@ const (
 
 func (b *binder) query(q *syntax.Query, outer *scope) *block {
 	bl := &block{query: q, exists: q == b.exists}
-	bl.refs[0] = len(b.refs)
-	defer func() { bl.refs[1] = len(b.refs) }()
+	defer b.within(bl)()
 	b.blocks[q] = bl
 	sc := &scope{outer: outer}
 	for _, c := range q.CTEs {
@@ -84,13 +87,37 @@ func (b *binder) query(q *syntax.Query, outer *scope) *block {
 	return bl
 }
 
+// within notes what is bound for a block until the function that it gives is called.
+func (b *binder) within(bl *block) func() {
+	bl.refs[0], bl.uses[0], bl.defs[0] = len(b.refs), len(b.uses), len(b.defs)
+	before := b.unstable
+	if bl.query.Sample {
+		b.unstable++
+	}
+	return func() {
+		bl.refs[1], bl.uses[1], bl.defs[1] = len(b.refs), len(b.uses), len(b.defs)
+		bl.unstable = b.unstable != before
+	}
+}
+
+// borrows reports whether a block names a CTE that is made outside of it, so
+// that its text alone means something else.
+func (b *binder) borrows(bl *block) bool {
+	own := b.defs[bl.defs[0]:bl.defs[1]]
+	return slices.ContainsFunc(b.uses[bl.uses[0]:bl.uses[1]], func(c *cte) bool { return !slices.Contains(own, c) })
+}
+
 func (b *binder) with(c *syntax.CTE, sc *scope, bl *block) {
 	entry := &cte{name: c.Name, names: c.Aliases}
 	if c.Query.Kind == syntax.Recursive {
 		b.recursive(c, entry, sc)
 	} else {
 		entry.block = b.query(c.Query, sc)
-		entry.block.outs = renamed(entry.block.outs, c.Aliases)
+		entry.block.outs = entry.block.renamed(c.Aliases)
+	}
+	b.defs = append(b.defs, entry)
+	if entry.self != nil {
+		b.defs = append(b.defs, entry.self)
 	}
 	sc.ctes = append(sc.ctes, entry)
 	bl.ctes = append(bl.ctes, entry)
@@ -103,6 +130,7 @@ func (b *binder) with(c *syntax.CTE, sc *scope, bl *block) {
 // names, but not where they come from, since rows of either kind flow through.
 func (b *binder) recursive(c *syntax.CTE, entry *cte, sc *scope) {
 	bl := &block{query: c.Query, open: true}
+	defer b.within(bl)()
 	inner := &scope{outer: sc}
 	for _, w := range c.Query.CTEs {
 		b.with(w, inner, bl)
@@ -117,13 +145,27 @@ func (b *binder) recursive(c *syntax.CTE, entry *cte, sc *scope) {
 	for _, o := range renamed(left.outs, c.Aliases) {
 		self.outs = append(self.outs, output{name: o.name})
 	}
-	inner.ctes = append(inner.ctes, &cte{name: c.Name, block: self})
+	it := &cte{name: c.Name, block: self}
+	b.uses = append(b.uses, it) // so that its text means nothing by itself
+	inner.ctes = append(inner.ctes, it)
 	bl.arms = []*block{left}
 	for _, a := range c.Query.Arms[1:] {
 		bl.arms = append(bl.arms, b.query(a, inner))
 	}
 	bl.outs, bl.open = self.outs, self.open
 	entry.block = bl
+	entry.self = it
+}
+
+// renamed gives a block's outputs under other names, which go by place.
+func (bl *block) renamed(names []string) []output {
+	outs := renamed(bl.outs, names)
+	if bl.open && len(names) > 0 {
+		for i, o := range outs {
+			outs[i] = output{name: o.name}
+		}
+	}
+	return outs
 }
 
 func renamed(outs []output, names []string) []output {
@@ -197,6 +239,8 @@ func common(q *syntax.Query, arms []*block, at int) origin {
 
 func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {
 	bl.from = b.ref(q.From, sc, bl)
+	pivoted := len(q.List) == 1 && q.List[0].Class == "STAR" && b.pivoted(q.From)
+	bl.from.barrier = bl.from.barrier || pivoted
 	sc.aliases = map[string]*syntax.Expr{}
 	for _, e := range q.List {
 		if name := strings.ToLower(e.Alias); name != "" {
@@ -214,7 +258,14 @@ func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {
 	b.expr(q.Qualify, sc, inPredicate, bl)
 	for i, e := range q.List {
 		b.items = append(b.items, item{q.List, i})
-		bl.outs = append(bl.outs, b.listItem(e, sc, bl)...)
+		was := bl.open
+		outs := b.listItem(e, sc, bl)
+		if was { // what stands before may have the same name, which wins
+			for i, o := range outs {
+				outs[i] = output{name: o.name}
+			}
+		}
+		bl.outs = append(bl.outs, outs...)
 	}
 	for _, e := range q.DistinctOn {
 		b.expr(e, sc, inOrder, bl)
@@ -222,6 +273,35 @@ func (b *binder) selectBlock(q *syntax.Query, sc *scope, bl *block) {
 	for _, e := range q.OrderBy {
 		b.expr(e, sc, inOrder, bl)
 	}
+	if pivoted {
+		bl.outs, bl.open = nil, true
+	}
+}
+
+// pivoted reports whether a FROM item is the source of a PIVOT, in whose place
+// the tree has FROM and the source alone: what a PIVOT shows are other columns.
+func (b *binder) pivoted(r *syntax.Ref) bool {
+	if b.loose > 0 || r == nil {
+		return false
+	}
+	at := r.First()
+	if at < 0 || at > len(b.text) {
+		return false
+	}
+	toks := syntax.Lex(b.text[:at])
+	toks = toks[:len(toks)-1]
+	depth := 0
+	for i := len(toks) - 1; i >= 0; i-- {
+		switch t := toks[i]; {
+		case t.IsOp(")"):
+			depth++
+		case t.IsOp("("):
+			depth--
+		case (t.Is("PIVOT") || t.Is("PIVOT_WIDER")) && (depth < 0 && toks[i+1].IsOp("(") && r.Kind == syntax.Derived || i == len(toks)-1):
+			return true
+		}
+	}
+	return false
 }
 
 // refused are functions that read a table, or run a text, which no tree shows.

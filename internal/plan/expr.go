@@ -138,6 +138,9 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		return origin{}
 	}
 	m := found[0]
+	if sc.aliasedNearer(e.Names) {
+		return origin{}
+	}
 	rest := e.Names[m.skip+1:]
 	if len(rest) == 0 {
 		if m.local {

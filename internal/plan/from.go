@@ -17,6 +17,9 @@ func (b *binder) ref(r *syntax.Ref, sc *scope, bl *block) *node {
 	}
 	n := b.item(r, sc, bl)
 	n.barrier = n.barrier || r.Sample
+	if r.Sample {
+		b.unstable++
+	}
 	return n
 }
 
@@ -34,7 +37,7 @@ func (b *binder) item(r *syntax.Ref, sc *scope, bl *block) *node {
 		return b.table(r, sc, false)
 	case syntax.Derived:
 		inner := b.query(r.Sub, sc)
-		return b.derived(r, inner, sc)
+		return b.derived(r, inner, sc, nil, false)
 	case syntax.Join:
 		return b.join(r, sc, bl)
 	case syntax.TableFunc:
@@ -85,20 +88,31 @@ func (b *binder) show(r *syntax.Ref, sc *scope, bl *block) {
 	}
 }
 
-func (b *binder) derived(r *syntax.Ref, inner *block, sc *scope) *node {
+func (b *binder) derived(r *syntax.Ref, inner *block, sc *scope, names []string, cte bool) *node {
 	rel := &relation{name: r.Alias, open: inner.open}
 	if rel.name == "" {
 		rel.name = r.Table
 	}
-	for _, o := range renamed(inner.outs, r.Columns) {
+	for _, o := range inner.renamed(r.Columns) {
 		c := &column{name: o.name, from: o.from, varchar: o.text()}
+		c.item = c // no other column's
 		if o.column != nil {
-			c.local = o.column.local
+			c.local, c.item = o.column.local, o.column.item
+			if cte {
+				c.item = used{rel, c.item}
+			}
 		}
 		rel.columns = append(rel.columns, c)
 	}
 	if inner.refs[0] == inner.refs[1] {
 		b.values(rel, r, inner)
+		if len(r.Columns) == 0 { // the text that was described doesn't name them
+			for i, n := range names {
+				if i < len(rel.columns) {
+					rel.columns[i].name = n
+				}
+			}
+		}
 	}
 	sc.relations = append(sc.relations, rel)
 	return &node{relation: rel, block: inner}
@@ -107,7 +121,7 @@ func (b *binder) derived(r *syntax.Ref, inner *block, sc *scope) *node {
 // values makes the columns of a FROM item that reads no cloud table ones whose
 // values can be had beforehand, if its functions always give the same.
 func (b *binder) values(rel *relation, r *syntax.Ref, inner *block) {
-	if b.env.Columns == nil || b.env.Narrow != Keys || b.macro > 0 {
+	if b.env.Columns == nil || b.macro > 0 || r.Sample || inner != nil && (b.borrows(inner) || inner.unstable) {
 		return
 	}
 	tree, functions := r.AsTree(), r.Functions()
@@ -139,7 +153,10 @@ func (b *binder) values(rel *relation, r *syntax.Ref, inner *block) {
 	for i, c := range rel.columns {
 		if c.local == nil && cols[i].Type == "VARCHAR" {
 			c.varchar = true
-			c.local = &localColumn{from: "(" + text + ")", name: cols[i].Name}
+			if b.env.Narrow != Keys {
+				continue
+			}
+			c.local, c.item = &localColumn{from: "(" + text + ")", name: cols[i].Name}, rel
 		}
 	}
 }
@@ -177,7 +194,8 @@ func (b *binder) table(r *syntax.Ref, sc *scope, bare bool) *node {
 	}
 	if r.Catalog == "" && r.Schema == "" {
 		if c := sc.cte(r.Table); c != nil {
-			n := b.derived(r, c.block, sc)
+			b.uses = append(b.uses, c)
+			n := b.derived(r, c.block, sc, c.names, true)
 			n.block, n.cte = nil, c
 			return n
 		}
@@ -305,8 +323,11 @@ func (b *binder) local(r *syntax.Ref, sc *scope) *node {
 		b.loose++
 		inner := b.query(q, nil)
 		b.loose--
-		inner.outs = renamed(inner.outs, l.Columns)
-		return b.derived(r, inner, sc)
+		if !b.pure(q.Functions()) {
+			b.unstable++
+		}
+		inner.outs = inner.renamed(l.Columns)
+		return b.derived(r, inner, sc, l.Columns, false)
 	}
 	rel := &relation{name: firstOf(r.Alias, r.Table), open: !known}
 	for _, c := range l.Columns {
@@ -331,7 +352,7 @@ func (b *binder) cloud(r *syntax.Ref, t *catalog.Table, form catalog.Form, sc *s
 		if form == catalog.ListOnly && !t.Free(i) {
 			continue
 		}
-		rel.columns = append(rel.columns, &column{name: c.Name, from: origin{ref: ref, col: i}})
+		rel.columns = append(rel.columns, &column{name: c.Name, from: origin{ref: ref, col: i}, item: rel})
 	}
 	if form == catalog.Tags {
 		b.tagColumns(rel, t, ref)
@@ -426,35 +447,64 @@ func (b *binder) takesAlias(pos int) bool {
 }
 
 func (b *binder) join(r *syntax.Ref, sc *scope, bl *block) *node {
-	first := len(sc.relations)
+	first, before := len(sc.relations), len(sc.merged)
 	n := &node{kind: r.Type, form: r.Form}
 	n.left = b.ref(r.Left, sc, bl)
-	middle := len(sc.relations)
+	middle, between := len(sc.relations), len(sc.merged)
 	n.right = b.ref(r.Right, sc, bl)
-	left, right := sc.relations[first:middle], sc.relations[middle:]
+	left := side{slices.Clone(sc.relations[first:middle]), slices.Clone(sc.merged[before:between])}
+	right := side{slices.Clone(sc.relations[middle:]), slices.Clone(sc.merged[between:])}
 	n.cond = r.Cond
 	b.expr(r.Cond, sc, inPredicate, bl)
 	using := r.Using
 	if r.Form == "NATURAL" {
-		using = b.natural(left, right)
+		var known bool
+		if using, known = b.natural(left.relations, right.relations); !known {
+			b.opaque(n, left, right, sc)
+		}
 	}
 	for _, name := range using {
 		b.merge(n, name, left, right, sc)
 	}
+	if n.kind == "SEMI" || n.kind == "ANTI" { // what the right side is called means nothing outside of ON
+		sc.relations = sc.relations[:middle:middle]
+		sc.merged = slices.DeleteFunc(sc.merged, func(m *column) bool { return slices.Contains(right.merged, m) })
+	}
 	return n
+}
+
+// A side is what one side of a join shows to USING.
+type side struct {
+	relations []*relation
+	merged    []*column
+}
+
+// find gives the column that USING means by a name.
+func (b *binder) find(s side, name string) (found *column) {
+	for _, r := range s.relations {
+		if c, _ := r.find(name); c != nil {
+			b.want(c)
+			found = c
+		}
+	}
+	for _, m := range s.merged {
+		if strings.EqualFold(m.name, name) {
+			found = m
+		}
+	}
+	return found
 }
 
 // natural gives the names that both sides have. Which those are must not
 // depend on what is fetched, so every column is.
-func (b *binder) natural(left, right []*relation) []string {
-	var out []string
+func (b *binder) natural(left, right []*relation) (out []string, known bool) {
 	open := false
 	for _, r := range append(append([]*relation{}, left...), right...) {
 		b.wantAll(r)
 		open = open || r.open
 	}
 	if open {
-		return nil
+		return nil, false
 	}
 	for _, l := range left {
 		for _, c := range l.columns {
@@ -465,38 +515,39 @@ func (b *binder) natural(left, right []*relation) []string {
 			}
 		}
 	}
-	return out
+	return out, true
+}
+
+// opaque makes names that an outer join may have merged, with what is not known, mean nothing.
+func (b *binder) opaque(n *node, left, right side, sc *scope) {
+	for i, s := range []side{left, right} {
+		if n.kind != "FULL" && n.kind != [2]string{"RIGHT", "LEFT"}[i] {
+			continue
+		}
+		for _, r := range s.relations {
+			for _, c := range r.columns {
+				sc.merged = append(slices.DeleteFunc(slices.Clone(sc.merged), func(m *column) bool { return strings.EqualFold(m.name, c.name) }), &column{name: c.name})
+			}
+		}
+	}
 }
 
 // merge makes one column of the two that USING names.
-func (b *binder) merge(n *node, name string, left, right []*relation, sc *scope) {
-	var l *column
-	for i, m := range sc.merged {
-		if strings.EqualFold(m.name, name) {
-			l = m
-			sc.merged = append(sc.merged[:i:i], sc.merged[i+1:]...)
-			break
-		}
-	}
-	find := func(rels []*relation) (found *column) {
-		for _, r := range rels {
-			if c, _ := r.find(name); c != nil {
-				b.want(c)
-				found = c
-			}
-		}
-		return found
-	}
-	if x := find(left); l == nil {
-		l = x
-	}
-	r := find(right)
-	if l == nil || r == nil {
+func (b *binder) merge(n *node, name string, left, right side, sc *scope) {
+	l, r := b.find(left, name), b.find(right, name)
+	if l == nil && r == nil {
 		return
 	}
-	m := &column{name: name, of: []*column{l, r}, from: l.from}
+	if l == nil || r == nil { // the other one is of a side that is not known
+		if l != nil && (n.kind == "RIGHT" || n.kind == "FULL") || r != nil && (n.kind == "LEFT" || n.kind == "FULL") {
+			sc.merged = append(slices.DeleteFunc(slices.Clone(sc.merged), func(m *column) bool { return m == l || m == r }), &column{name: name})
+		}
+		return
+	}
+	sc.merged = slices.DeleteFunc(slices.Clone(sc.merged), func(m *column) bool { return m == l || m == r })
+	m := &column{name: name, of: []*column{l, r}, from: l.from, item: l.item}
 	if n.kind == "RIGHT" {
-		m.from = r.from
+		m.from, m.item = r.from, r.item
 	} else if n.kind == "FULL" {
 		m.from = origin{}
 	}

@@ -166,6 +166,8 @@ func (b *binder) equal(r Rule, left *syntax.Expr, values []*syntax.Expr, null bo
 			if b.keeps(RuleOwnType) {
 				return bounds{}
 			}
+		case isNil && v.Class != "CONSTANT" && len(values) > 1:
+			return bounds{} // its type may be what all are compared in
 		case isNil && null:
 			if b.keeps(RuleNullIsValue) {
 				return bounds{}

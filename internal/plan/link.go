@@ -14,6 +14,7 @@ type source struct {
 	col   int
 	local *localColumn
 	wrong bool // a rule was broken on purpose: one of its values is lost
+	item  any
 }
 
 func (a source) equal(o source) bool {
@@ -27,9 +28,9 @@ func (a source) equal(o source) bool {
 func (c *column) source() (source, bool) {
 	switch {
 	case c.from.ref != nil && len(c.from.path) == 0 && !c.from.mixed:
-		return source{ref: c.from.ref, col: c.from.col}, true
+		return source{ref: c.from.ref, col: c.from.col, item: c.item}, true
 	case c.local != nil:
-		return source{local: c.local}, true
+		return source{local: c.local, item: c.item}, true
 	}
 	return source{}, false
 }
@@ -159,7 +160,10 @@ func (b *binder) scalarLink(left, right *syntax.Expr, out *bounds) {
 
 // outputSource gives where the one column of a sub-select comes from.
 func (b *binder) outputSource(sub *block) (source, bool) {
-	if sub.refs[0] == sub.refs[1] {
+	if sub.refs[0] == sub.refs[1] && !b.borrows(sub) {
+		if sub.unstable {
+			return source{}, false
+		}
 		return b.localOutput(sub.query)
 	}
 	if len(sub.outs) != 1 || sub.open || sub.outs[0].column == nil || !sub.outs[0].text() {
@@ -193,10 +197,11 @@ func (b *binder) localOutput(q *syntax.Query) (source, bool) {
 // not be there.
 func (b *binder) existsLinks(sub *block, n *node, out *bounds) {
 	q := sub.query
-	if q.Kind != syntax.Select || q.Limited || q.Sample || q.Having != nil || q.GroupingSets > 1 || q.GroupAll {
+	if q.Kind != syntax.Select || q.Limited || q.Sample || q.Having != nil || q.GroupingSets > 1 || q.GroupAll ||
+		q.GroupingSets == 1 && len(q.GroupBy) == 0 || q.Qualify != nil {
 		return
 	}
-	for _, e := range q.List {
+	for _, e := range slices.Concat(q.List, q.OrderBy, q.DistinctOn) { // an aggregate in any of them makes one row of none
 		if (e.Class != "STAR" && e.Class != "CONSTANT" && e.Class != "COLUMN_REF" || e.Star.Columns) && b.keeps(RuleExistsRows) {
 			return
 		}

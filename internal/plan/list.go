@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/syntax"
@@ -66,9 +67,22 @@ func (b *binder) star(e *syntax.Expr, sc *scope, bl *block) []output {
 	}
 	bl.open = bl.open || !ordered
 	var outs []output
+	shown := map[*column]bool{}
 	for _, c := range cols {
 		if has(e.Star.Exclude, c.name) {
 			continue
+		}
+		if e.Star.Relation == "" { // a column that USING made stands where its first one does
+			for _, m := range sc.merged {
+				if m.madeOf(c) {
+					c = m
+					break
+				}
+			}
+			if len(c.of) > 0 && shown[c] {
+				continue
+			}
+			shown[c] = true
 		}
 		o := output{name: c.name, column: c, from: c.from}
 		if e.Star.Columns || has(e.Star.Replace, c.name) || len(e.Star.Rename) > 0 {
@@ -77,6 +91,11 @@ func (b *binder) star(e *syntax.Expr, sc *scope, bl *block) []output {
 		outs = append(outs, o)
 	}
 	return outs
+}
+
+// madeOf reports whether USING made a column of another one, by way of others.
+func (c *column) madeOf(o *column) bool {
+	return slices.ContainsFunc(c.of, func(x *column) bool { return x == o || x.madeOf(o) })
 }
 
 func has(names []string, name string) bool {

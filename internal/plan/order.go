@@ -14,6 +14,7 @@ type binding struct {
 	from    *reference
 	source  []int // columns of from
 	local   []*localColumn
+	item    any
 	wrong   bool
 }
 
@@ -24,11 +25,11 @@ func (r *reference) bindings() []binding {
 	for c := range r.table.Columns {
 		for _, l := range r.links[c] {
 			i := slices.IndexFunc(out, func(b binding) bool {
-				return l.ref != nil && b.from == l.ref || l.local != nil && b.local != nil && b.local[0].from == l.local.from
+				return b.item == l.item && (l.ref != nil && b.from == l.ref || l.local != nil && b.local != nil && b.local[0].from == l.local.from)
 			})
 			if i < 0 {
 				i = len(out)
-				out = append(out, binding{from: l.ref})
+				out = append(out, binding{from: l.ref, item: l.item})
 			}
 			b := &out[i]
 			if slices.Contains(b.columns, c) {

@@ -304,7 +304,10 @@ func (b *binder) pushJoin(n *node, above bounds, cut bool) {
 	matched := [2]bool{above.bound(n.right), above.bound(n.left)} // those of the left side, those of the right one
 	above = unmerge(above, n)
 	pairs := b.equalities(n.cond)
-	for _, u := range n.using {
+	for i, u := range n.using {
+		if n.form == "ASOF" && i == len(n.using)-1 {
+			break // of an ASOF join the last column of USING is compared by >=
+		}
 		if u[0].text() && u[1].text() {
 			pairs = append(pairs, u)
 			for _, c := range u {

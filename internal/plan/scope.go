@@ -18,6 +18,15 @@ type column struct {
 	varchar bool
 	// local says where the values of a column that is no cloud table's come from.
 	local *localColumn
+	// item tells rows apart: what two columns of one item hold stands in one row
+	// of the table that it comes from. A use of a CTE makes another one of each.
+	item any
+}
+
+// A used is an item of a CTE, as one use of that shows it.
+type used struct {
+	use *relation
+	of  any
 }
 
 // A localColumn is a column of something that reads no cloud table, so that
@@ -194,6 +203,22 @@ func (s *scope) alias(names []string, found []match, at place) (item *syntax.Exp
 	return item, len(found) == 0 || !found[0].local || found[0].canonical != ""
 }
 
+// aliasedNearer reports whether a name is an alias in a scope nearer than any
+// that has a column of that name: DuckDB takes the alias there.
+func (s *scope) aliasedNearer(names []string) bool {
+	for ; s != nil && len(names) == 1; s = s.outer {
+		for _, r := range s.relations {
+			if c, _ := r.find(names[0]); c != nil || r.open {
+				return false
+			}
+		}
+		if _, ok := s.aliases[strings.ToLower(names[0])]; ok {
+			return true
+		}
+	}
+	return false
+}
+
 // prefixes gives how many leading parts of a dotted name name r, for each way
 // in which they do: table, schema.table, catalog.schema.table.
 func (r *relation) prefixes(names []string) []int {
@@ -236,6 +261,7 @@ type cte struct {
 	block *block // nil while its own recursive half is bound
 	names []string
 	uses  []limits
+	self  *cte // what the recursive half of it calls by its name
 }
 
 // A block is a bound query.
@@ -250,6 +276,11 @@ type block struct {
 	exists bool     // of EXISTS: one row is enough
 	// refs are the places in the binder's list of what the block reads.
 	refs [2]int
+	// uses and defs are those in its lists of CTEs named and made.
+	uses, defs [2]int
+	// unstable: run twice, it may give different rows, or something that it
+	// reads may.
+	unstable bool
 }
 
 // An output is one column of a block's result.
@@ -293,5 +324,5 @@ func (n *node) columns() (cols []*column, ordered bool) {
 	case "SEMI", "ANTI":
 		return l, lo
 	}
-	return append(append([]*column{}, l...), r...), lo && ro && len(n.merged) == 0
+	return append(append([]*column{}, l...), r...), lo && ro
 }

@@ -445,6 +445,30 @@ func (r *Ref) AsTree() []byte {
 	return tree(selectOf(star, r.raw))
 }
 
+// First gives the first place in the text that a FROM item's tree tells, -1 for none.
+func (r *Ref) First() int { return first(r.raw) }
+
+func first(v any) int {
+	at := -1
+	least := func(i int) {
+		if i >= 0 && (at < 0 || i < at) {
+			at = i
+		}
+	}
+	switch v := v.(type) {
+	case []any:
+		for _, x := range v {
+			least(first(x))
+		}
+	case object:
+		least(loc(v))
+		for _, x := range v {
+			least(first(x))
+		}
+	}
+	return at
+}
+
 // Functions gives the names of all functions in a query, sub-selects included,
 // and in a FROM item.
 func (q *Query) Functions() []string { return functionsIn(q.raw, nil) }
