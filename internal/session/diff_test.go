@@ -199,7 +199,7 @@ func (d *differ) differs(text string) (difference string, failed bool) {
 		fmt.Fprintln(os.Stderr, text)
 	}
 	d.reset(text)
-	want, errWant := d.rows(text, plan.Scope)
+	want, errWant := d.rows(text, plan.Nothing)
 	d.reset(text)
 	got, errGot := d.rows(text, plan.Keys)
 	switch {
