@@ -314,3 +314,24 @@ func (l *Loader) stop() {
 	l.appender = nil
 	l.copy.db.Exec(context.Background(), "DROP TABLE IF EXISTS "+l.stage(), nil)
 }
+
+// Settings makes a table of account_id, region and own, a boolean, in a copy.
+func (c *Copy) Settings(ctx context.Context, name string, rows [][]string) error {
+	if err := c.attach(ctx); err != nil {
+		return err
+	}
+	text := "CREATE OR REPLACE TABLE " + name + " (account_id VARCHAR, region VARCHAR, own BOOLEAN)"
+	if err := c.db.Exec(ctx, text, nil); err != nil {
+		return err
+	}
+	for chunk := range slices.Chunk(rows, 1000) {
+		var values []string
+		for _, r := range chunk {
+			values = append(values, "("+literal(r[0])+", "+literal(r[1])+", "+r[2]+")")
+		}
+		if err := c.db.Exec(ctx, "INSERT INTO "+name+" VALUES "+strings.Join(values, ", "), nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -11,12 +11,13 @@ import (
 // A binder gives every name in a tree its meaning. It collects references and
 // edits; the first error stays.
 type binder struct {
-	env  *Env
-	plan *Plan
-	text string
-	refs []*reference
-	uses []*cte // CTEs, in the order in which they are named
-	defs []*cte // … and made
+	env       *Env
+	plan      *Plan
+	text      string
+	refs      []*reference
+	uses      []*cte // CTEs, in the order in which they are named
+	defs      []*cte // … and made
+	keptApart []Apart
 	// unstable counts samples and views that may give different rows each time.
 	unstable int
 	// columns are the names that are a column and nothing below it, found in

@@ -406,7 +406,8 @@ func (b *binder) writeTable(r *syntax.Ref, t *catalog.Table, form catalog.Form, 
 		return
 	}
 	name := "aws." + syntax.Quote(t.Service) + "." + syntax.Quote(t.Plural)
-	edit := syntax.Edit{Pos: parts[0].Pos, End: parts[n-1].End, Text: name}
+	source := b.bareAt(r).within(name)
+	edit := syntax.Edit{Pos: parts[0].Pos, End: parts[n-1].End, Text: source}
 	rel.rename = name
 	switch form {
 	case catalog.ListOnly:
@@ -414,10 +415,10 @@ func (b *binder) writeTable(r *syntax.Ref, t *catalog.Table, form catalog.Form, 
 		for _, c := range rel.columns {
 			cols = append(cols, syntax.Quote(c.from.column().Name))
 		}
-		edit.Text = "(SELECT " + strings.Join(cols, ", ") + " FROM " + name + ")"
+		edit.Text = "(SELECT " + strings.Join(cols, ", ") + " FROM " + source + ")"
 	case catalog.Tags:
 		c, _ := t.Column(strings.TrimPrefix(t.Tagging.Property, "/"))
-		edit.Text = tagRows(name, t.Columns[c].Name)
+		edit.Text = tagRows(source, t.Columns[c].Name)
 	}
 	if r.Alias == "" && (edit.Text != name || !strings.EqualFold(r.Table, t.Plural)) && b.takesAlias(parts[0].Pos) {
 		rel.rename = syntax.Quote(r.Table)

@@ -35,6 +35,8 @@ type Plan struct {
 	Regions []RegionUse
 	// Unused are the conditions that narrow nothing, for EXPLAIN.
 	Unused []Unused
+	// Apart are references whose text reads Settings, which must be there.
+	Apart []Apart
 
 	text  string
 	names []syntax.Edit // tables, columns and headers
@@ -178,6 +180,9 @@ type Env struct {
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
 	Values func(sql string) (rows [][]string, ok bool)
+	// Inside reports whether accounts, and regions, are all among those that
+	// the settings cover; nil, for either, is. False where that can't be told.
+	Inside func(accounts, regions Set) bool
 	// Explain asks for Plan.Unused.
 	Explain bool
 	// Probe is nil but in tests of planning.
@@ -216,15 +221,14 @@ type Macro struct {
 // Make plans a query. text is what the tree's offsets point into. The error is
 // a *sqlerr.Error.
 func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
-	b := &binder{env: env, text: text, columns: map[*syntax.Expr]*column{}, outer: map[*syntax.Expr]*column{}, blocks: map[*syntax.Query]*block{},
-		plan: &Plan{text: text}}
-	top := b.query(q, nil)
-	if b.err != nil {
-		return nil, b.err
+	b, err := bind(q, text, env, nil)
+	if err != nil {
+		return nil, err
 	}
-	b.push(top, limits{})
-	if b.err != nil {
-		return nil, b.err
+	if apart := b.apart(); len(apart) > 0 {
+		if b, err = bind(q, text, env, apart); err != nil {
+			return nil, err
+		}
 	}
 	b.headers()
 	for _, r := range b.refs {
@@ -243,6 +247,18 @@ func Make(q *syntax.Query, text string, env *Env) (*Plan, error) {
 		}
 	}
 	return b.plan, nil
+}
+
+// bind finds what the names of a statement mean, and what bounds them. apart are
+// the references that are written as what of their table lies in the settings.
+func bind(q *syntax.Query, text string, env *Env, apart []Apart) (*binder, error) {
+	b := &binder{env: env, text: text, columns: map[*syntax.Expr]*column{}, outer: map[*syntax.Expr]*column{}, blocks: map[*syntax.Query]*block{},
+		plan: &Plan{text: text, Apart: apart}, keptApart: apart}
+	top := b.query(q, nil)
+	if b.err == nil {
+		b.push(top, limits{})
+	}
+	return b, b.err
 }
 
 // None is the plan of a text that reads nothing.

@@ -16,6 +16,12 @@ import (
 // and the view v are local.
 func planned(t *testing.T, db *engine.DB, query string) (*plan.Plan, error) {
 	t.Helper()
+	return plannedInside(t, db, query, nil)
+}
+
+// plannedInside does it with settings that cover some accounts and regions.
+func plannedInside(t *testing.T, db *engine.DB, query string, inside func(accounts, regions plan.Set) bool) (*plan.Plan, error) {
+	t.Helper()
 	parse := func(text string) (*syntax.Query, error) {
 		tree, err := db.Parse(t.Context(), text)
 		if err != nil {
@@ -29,6 +35,7 @@ func planned(t *testing.T, db *engine.DB, query string) (*plan.Plan, error) {
 		t.Fatalf("%s: %v", query, err)
 	}
 	return plan.Make(q, st.Text, &plan.Env{
+		Inside:  inside,
 		Catalog: catalog.Embedded(),
 		Parse:   parse,
 		Local: func(cat, schema, name string) (plan.Local, bool) {

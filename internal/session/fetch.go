@@ -32,6 +32,11 @@ func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loade
 	l := &loading{session: s, copy: c, loaders: loaders, keep: keep, wide: map[*catalog.Table][]engine.Widened{}}
 	s.report = fetch.Report{}
 	defer s.keepMissing(ctx)
+	if len(p.Apart) > 0 {
+		if err := s.settle(ctx, c, p); err != nil {
+			return err
+		}
+	}
 	last := 0
 	for _, sc := range p.Scans {
 		last = max(last, sc.Stage)

@@ -59,6 +59,9 @@ func (s *Session) plan(ctx context.Context, st syntax.Statement) (*plan.Plan, er
 		return nil, err
 	}
 	p, err := plan.Make(q, st.Text, s.env(ctx))
+	if err == nil {
+		err = together(p, st)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -250,6 +253,7 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		},
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
+		Inside: func(accounts, regions plan.Set) bool { return s.inside(ctx, accounts, regions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
 			if s.collates(query) && s.db.Collates(ctx, query) {
 				return nil, false
@@ -321,18 +325,25 @@ func (s *Session) fill(ctx context.Context, c *engine.Copy, p *plan.Plan) (synta
 
 // empty puts the tables of a plan into a copy, with nothing in them.
 func (s *Session) empty(ctx context.Context, c *engine.Copy, p *plan.Plan) (map[*catalog.Table]*engine.Loader, error) {
-	if p.Everything {
-		if err := s.declare(ctx, c); err != nil {
+	if len(p.Apart) > 0 {
+		if err := c.Settings(ctx, plan.Settings, nil); err != nil {
 			return nil, err
 		}
 	}
 	loaders := map[*catalog.Table]*engine.Loader{}
 	for _, sc := range p.Scans {
-		l, err := c.Table(ctx, sc.Table, sc.Columns)
+		columns := sc.Columns
+		if p.Everything { // who asks which columns there are sees all
+			columns = everyColumn(sc.Table)
+		}
+		l, err := c.Table(ctx, sc.Table, columns)
 		if err != nil {
 			return nil, err
 		}
 		loaders[sc.Table] = l
+	}
+	if p.Everything {
+		return loaders, s.declare(ctx, c)
 	}
 	return loaders, nil
 }
@@ -364,7 +375,8 @@ func (s *Session) widePaths(ctx context.Context, p *plan.Plan) ([]plan.Path, err
 	return wide, nil
 }
 
-// declare makes every table, empty, for those who ask which there are.
+// declare makes every table that isn't there yet, empty, for those who ask which
+// there are.
 func (s *Session) declare(ctx context.Context, c *engine.Copy) error {
 	var tables []*catalog.Table
 	for _, e := range s.catalog.Entries("") {

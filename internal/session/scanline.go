@@ -122,7 +122,11 @@ func keysOf(sc *plan.Scan, number map[string]int) string {
 				add(name, b.Parents[p])
 			}
 		}
-		if text := strings.Join(in, " · "); text != "" && !slices.Contains(parts, text) {
+		text := strings.Join(in, " · ")
+		if text == "" && len(sc.Boxes) > 1 {
+			text = "all" // of the settings, beside what the others ask for
+		}
+		if text != "" && !slices.Contains(parts, text) {
 			parts = append(parts, text)
 		}
 	}

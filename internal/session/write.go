@@ -241,6 +241,9 @@ func (w *writing) planOf(ctx context.Context, c *syntax.Composed) (*plan.Plan, e
 		return nil, err
 	}
 	p, err := plan.Make(q, w.st.Text, w.env(ctx))
+	if err == nil {
+		err = together(p, w.st)
+	}
 	if err != nil {
 		return nil, err
 	}
