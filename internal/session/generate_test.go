@@ -483,6 +483,8 @@ func (g *gen) statement() string {
 		return g.wrapped()
 	case 10:
 		return g.pivot()
+	case 16, 17:
+		return g.unusual()
 	case 11:
 		return g.recursive()
 	case 12, 13:
