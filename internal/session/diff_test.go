@@ -24,6 +24,7 @@ var (
 	statements = flag.Int("statements", 3000, "random statements of TestNarrowing")
 	seed       = flag.Uint64("seed", 1, "of TestNarrowing")
 	say        = flag.Bool("say", false, "write each random statement to standard error before it runs: the last one crashed the engine")
+	broken     = flag.String("broken", "", "only the rules of TestBrokenRules that hold this text")
 	mutations  = flag.Int("mutations", 0, "random statements to find each broken rule with; 0: TestBrokenRules is skipped")
 )
 
@@ -342,6 +343,9 @@ func TestBrokenRules(t *testing.T) {
 	}
 	d := newDiffer(t)
 	for _, rule := range plan.Rules {
+		if !strings.Contains(string(rule), *broken) {
+			continue
+		}
 		found := 0
 		for i := 0; i < *mutations && found == 0; i++ {
 			d.sess.probe = &plan.Probe{Met: map[plan.Rule]int{}, Broken: rule}

@@ -564,7 +564,7 @@ func (g *gen) few() string {
 	case 7:
 		return "SELECT count(*) FROM (SELECT region, count(*) AS n FROM " + from + g.where(t, 0) + " GROUP BY region" + limit + ")"
 	}
-	return "SELECT * FROM " + from + " WHERE CASE WHEN t.region IS NOT NULL THEN nextval('q') END > 2"
+	return "SELECT * FROM " + from + " WHERE CASE WHEN t." + choose(g, "region", "identifier") + " IS NOT NULL THEN nextval('q') END > 2"
 }
 
 // united joins a table with two parts of another.
