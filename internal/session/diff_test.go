@@ -310,8 +310,8 @@ func TestNarrowing(t *testing.T) {
 					mu.Unlock()
 					if diff != "" {
 						small := d.shrink(g.made)
-						diff, _ = d.differs(small)
-						t.Errorf("seed %d, statement %d: %s\nsmallest:\n%s\n%s", *seed, i, text, small, diff)
+						again, _ := d.differs(small)
+						t.Errorf("seed %d, statement %d: %s\n%s\nsmallest:\n%s\n%s", *seed, i, text, diff, small, again)
 						return
 					}
 				}
