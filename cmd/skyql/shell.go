@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 	"os"
@@ -88,7 +89,7 @@ func (p *prompt) run(ctx context.Context, s streams) error {
 	}
 	dumb := env("TERM") == "dumb" || !onTerminal(s.out) || !onTerminal(s.err)
 	sh = shell.New(shell.Options{
-		Session: sess, Sandbox: p.sandbox, Params: p.params, In: s.in, Out: s.out, Err: s.err, Format: p.format, Quiet: p.quiet,
+		Session: sess, Sandbox: p.sandbox, Profile: cmp.Or(p.profile, env("AWS_PROFILE")), Params: p.params, In: s.in, Out: s.out, Err: s.err, Format: p.format, Quiet: p.quiet,
 		Clear: bar.clear, StateDir: stateDir(), Plain: dumb, Color: !dumb && env("NO_COLOR") == "",
 		OpenSandbox: func(ctx context.Context) (*session.Session, error) {
 			in := p.connection

@@ -263,6 +263,18 @@ func TestShellPlain(t *testing.T) {
 	}
 }
 
+// The prompt names the profile beside the account: numbers look all alike.
+func TestShellProfile(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	config := filepath.Join(dir, "config")
+	if err := os.WriteFile(config, []byte("[profile prod]\nregion = eu-west-1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	x := open(t, 80, 10, append(at(t, world(sandbox.Options{}), dir), "AWS_CONFIG_FILE="+config, "AWS_PROFILE=prod"), "skyql", "--quiet")
+	x.ready("prod", "111122223333", "us-east-1")
+}
+
 // A termination ends the shell.
 func TestShellTerminated(t *testing.T) {
 	t.Parallel()

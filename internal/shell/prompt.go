@@ -123,7 +123,7 @@ func (s *Shell) where() string {
 	case s.o.Sandbox:
 		return "sandbox"
 	case a != nil:
-		return *a
+		return strings.TrimSpace(s.o.Profile + " " + *a)
 	case s.link != nil && s.link.Endpoint() != "":
 		return s.link.Endpoint()
 	}

@@ -32,6 +32,9 @@ type Options struct {
 	Session *session.Session
 	// Sandbox says that the session talks to one.
 	Sandbox bool
+	// Profile is the name by which the user knows the account, of AWS's
+	// configuration; empty for none.
+	Profile string
 	// OpenSandbox gives a session on a sandbox instead, for somebody without
 	// credentials who says yes to that; nil: it is not offered.
 	OpenSandbox func(context.Context) (*session.Session, error)
