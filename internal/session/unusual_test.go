@@ -25,7 +25,10 @@ func (g *gen) unusual() string {
 	v := func() string { return g.value(f.domain) }
 	half := fmt.Sprintf("(SELECT %s FROM %s WHERE %s LIKE '%%%d')", f.key, f.user, f.other, g.pick(2))
 	some := "(SELECT DISTINCT " + f.key + " FROM " + f.user + ")"
-	switch g.pick(12) {
+	switch g.pick(13) {
+	case 11: // two columns that are equal to one of the other side
+		on := " ON t.cluster_name = q.queue_name AND t.nodegroup_name = q.queue_name WHERE t." + choose(g, "nodegroup_name", "cluster_name") + " = " + g.value("name") + choose(g, "", " AND q.region = "+g.value("region"))
+		return "SELECT t.identifier, q.queue_name FROM " + choose(g, "aws.eks.nodegroups t LEFT JOIN aws.sqs.queues q", "aws.eks.nodegroups t FULL JOIN aws.sqs.queues q", "aws.sqs.queues q RIGHT JOIN aws.eks.nodegroups t") + on
 	case 0, 1, 2:
 		return g.merged(f, half, some)
 	case 3: // a CTE with the name of a local table, or one that is used twice
