@@ -265,3 +265,6 @@ SELECT vpc_id FROM aws.ec2.vpcs v JOIN (VALUES ('eu-west-1'), ('us-east-1')) t(k
 SELECT vpc_id FROM aws.ec2.vpcs v JOIN l ON v.region = l.k WHERE l.k = 'eu-west-1' AND domain = 'region';
 WITH w AS (SELECT 'eu-west-1' AS k) SELECT vpc_id FROM aws.ec2.vpcs v JOIN w ON v.region = w.k WHERE w.k = 'eu-west-1';
 SELECT vpc_id FROM aws.ec2.vpcs v JOIN aws.ec2.subnets s USING (vpc_id, region) WHERE region = 'eu-west-1';
+SET regions = 'us-east-1,eu-west-1';
+SELECT role_name FROM aws.iam.roles WHERE role_name IN (SELECT replace(table_name, 'queues', 'admin') FROM duckdb_tables());
+SELECT role_name FROM aws.iam.roles r JOIN (SELECT DISTINCT replace(table_name, 'queues', 'admin') AS k FROM information_schema.tables) t ON r.role_name = t.k;
