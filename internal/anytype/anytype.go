@@ -135,7 +135,7 @@ func (c *Client) typed(name string, err error, has func(catalog.Entry) bool) err
 	if entry, ok := c.catalog.ByType(name); ok && has(entry) {
 		return err
 	}
-	return e.As(cloudcontrol.ErrNoSuch)
+	return e.Of(cloudcontrol.ErrNoSuch)
 }
 
 func (c *Client) requests(ctx context.Context, model json.RawMessage, token string) (cloudcontrol.Page, error) {

@@ -21,7 +21,7 @@ var (
 	ErrThrottled   = errors.New("throttled")
 	ErrUnsupported = errors.New("not supported for the type")
 	ErrNoType      = errors.New("no such type in the region")
-	ErrNoSuch      = errors.New("no such type, or nothing that it can do") // as far as is known, see Error.As
+	ErrNoSuch      = errors.New("no such type, or nothing that it can do") // as far as is known, see Error.Of
 	ErrMissingKey  = errors.New("a list key is missing")
 	ErrElsewhere   = errors.New("lives in another region")
 	ErrBadID       = errors.New("malformed identifier")
@@ -92,9 +92,9 @@ func (e *Error) Profile() string {
 	return e.profile
 }
 
-// As gives the error as another of the sentinels: for who knows more than the
+// Of gives the error as another of the sentinels: for who knows more than the
 // code tells.
-func (e Error) As(kind error) error {
+func (e Error) Of(kind error) error {
 	e.kind = kind
 	return &e
 }

@@ -21,7 +21,9 @@ type bare struct{ accounts, regions bool }
 type Apart struct {
 	Table *catalog.Table
 	Pos   int // of its name in the text; -1 if that is not the user's
-	bare  bare
+	// Accounts are those that the statement names for it; nil: the settings'.
+	Accounts Set
+	bare     bare
 }
 
 // apart finds the references that leave to the settings what another one of
@@ -43,7 +45,7 @@ func (b *binder) apart() []Apart {
 		o := outside[r.table]
 		left := bare{o.accounts && r.sets[accountColumn] == nil, o.regions && r.sets[regionColumn] == nil}
 		if left != (bare{}) && !r.described {
-			out = append(out, Apart{r.table, r.loc, left})
+			out = append(out, Apart{r.table, r.loc, r.sets[accountColumn], left})
 		}
 	}
 	return out

@@ -61,10 +61,8 @@ func (s *Session) settle(ctx context.Context, c *engine.Copy, p *plan.Plan) erro
 		return err
 	}
 	all := slices.Clone(own)
-	for _, sc := range p.Scans {
-		for _, b := range sc.Boxes {
-			all = append(all, b.Accounts...)
-		}
+	for _, a := range p.Apart { // the boxes of scans that wait for others aren't there yet
+		all = append(all, a.Accounts...)
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)

@@ -41,7 +41,7 @@ func (s *Session) word(ctx context.Context, err error) error {
 // as (a = 1 AND j) ->> ('k' = 'v').
 func arrowHint(st syntax.Statement, err error) error {
 	e, ok := asError[*sqlerr.Error](err)
-	if !ok || e.Code == sqlerr.QueryCanceled {
+	if !ok || e.Code != sqlerr.SyntaxError && e.Code != sqlerr.InvalidText && e.Code != sqlerr.DatatypeMismatch {
 		return err
 	}
 	for i, t := range st.Tokens {

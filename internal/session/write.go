@@ -498,16 +498,18 @@ func (w *writing) collect(changes []engine.Changed, want *pending) ([]*wanted, e
 func (w *writing) place(x *wanted, want *pending) error {
 	k := &x.key
 	given := k.identifier
-	if x.table.Global && !w.table.Global { // said of the table of any type
-		k.region = cmp.Or(k.region, catalog.HomeRegion(w.region))
+	home := w.region
+	if x.table.Global && !w.table.Global && cmp.Or(k.region, w.region) != "" { // said of the table of any type
+		home = catalog.HomeRegion(cmp.Or(k.region, w.region))
+		k.region = cmp.Or(k.region, home)
 	}
 	switch {
 	case k.account == "" && w.account == "":
 		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs account_id: the setting accounts has several", w.table.Name()).WithHint("INSERT INTO %s (account_id, …)", w.table.Name())
 	case k.region == "" && w.region == "":
 		return sqlerr.New(sqlerr.InvalidParameter, "a new row of %s needs region: the setting regions is not one region", w.table.Name()).WithHint("INSERT INTO %s (region, …)", w.table.Name())
-	case w.table.Global && k.region != "" && k.region != w.region:
-		return sqlerr.New(sqlerr.InvalidParameter, "%s is global: its rows are in %s, not in %s", w.table.Name(), w.region, k.region).WithHint("leave out region")
+	case x.table.Global && k.region != "" && k.region != home:
+		return sqlerr.New(sqlerr.InvalidParameter, "%s is global: its rows are in %s, not in %s", x.table.Name(), home, k.region).WithHint("leave out region")
 	}
 	k.account, k.region = cmp.Or(k.account, w.account), cmp.Or(k.region, w.region)
 	if !isAccount(k.account) {
