@@ -115,11 +115,11 @@ var callModes = []string{"before a call", "call unanswered", "call answered"}
 
 // Steps of the journal and calls that the transaction takes, about.
 const (
-	journalSteps = 55
+	journalSteps = 58
 	changeCalls  = 16
 )
 
-// fateOf gives the fate of a seed. The first 440 go through all ways to be killed
+// fateOf gives the fate of a seed. The first 464 go through all ways to be killed
 // at each step of the journal, and at each call; answers get lost besides,
 // identifiers are told early or late, and a token that is used again is
 // answered either way.
