@@ -69,14 +69,22 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
+// What psql 18 says more exactly than those before it.
+var (
+	listTitle = regexp.MustCompile("(?m)^ *List of (relations|tables)$")
+	noneFound = regexp.MustCompile("Did not find any (relations|views)")
+)
+
 func TestPsql(t *testing.T) {
 	t.Parallel()
 	psql := want(t, "psql")
-	golden(t, "psql.golden", talk(t, nil, psql, "-X", "-e", "-P", "pager=off",
+	out := talk(t, nil, psql, "-X", "-e", "-P", "pager=off",
 		"-c", `\dn kms`, "-c", `\dt kms.*`, "-c", `\d kms.aliases`, "-c", `\dt+ kms.alias*`, "-c", `\df`, "-c", `\dv`, "-c", `\d`,
 		"-c", "SET search_path = kms", "-c", `\dt`,
 		"-c", "SELECT username, phone_config.PhoneType, security_profile_arns IS NULL AS none FROM connect.users ORDER BY 1 LIMIT 2",
-		"-c", "SELECT nope\nFROM connect.users", "-c", "BEGIN; SELECT 1 AS one; COMMIT", "-c", "SHOW SERVICES LIKE 'km%'", "-c", "COPY (SELECT 1, 'a') TO STDOUT", "-c", `\copy (SELECT 2, 'b') TO STDOUT`))
+		"-c", "SELECT nope\nFROM connect.users", "-c", "BEGIN; SELECT 1 AS one; COMMIT", "-c", "SHOW SERVICES LIKE 'km%'", "-c", "COPY (SELECT 1, 'a') TO STDOUT", "-c", `\copy (SELECT 2, 'b') TO STDOUT`)
+	out = listTitle.ReplaceAllString(out, "List of relations")
+	golden(t, "psql.golden", noneFound.ReplaceAllString(out, "Did not find any relations"))
 }
 
 var (
