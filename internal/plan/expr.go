@@ -131,7 +131,9 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		b.want(m.column)
 	}
 	if item, ok := sc.alias(e.Names, found, at); ok && b.keeps(RuleAlias) {
-		b.aliased(e, item, sc, at)
+		if at != inHaving || !b.grouped(found, item, sc) {
+			b.aliased(e, item, sc, at)
+		}
 		return origin{}
 	}
 	if len(found) != 1 || found[0].row {
@@ -153,6 +155,20 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		return m.column.from
 	}
 	return b.path(e, m, rest, at)
+}
+
+// grouped reports whether a name in HAVING may be a column that isn't the item
+// with that alias: DuckDB takes a grouping column before an alias, and an alias
+// before any other column.
+func (b *binder) grouped(found []match, item *syntax.Expr, sc *scope) bool {
+	if len(found) == 0 || !found[0].local {
+		return false
+	}
+	if item == nil || item.Class != "COLUMN_REF" || len(found) != 1 {
+		return true
+	}
+	same := sc.lookup(item.Names)
+	return len(same) != 1 || same[0].column != found[0].column
 }
 
 // aliased binds the alias of an item of the select list. An item that is a

@@ -110,6 +110,7 @@ SELECT subnet_id AS availability_zone, vpc_id AS subnet_id, count(*) FROM aws.ec
 SELECT r.role_name, x.* FROM aws.iam.roles r, LATERAL (SELECT s.vpc_id AS role_name, (SELECT count(*) FROM aws.ec2.vpcs v WHERE v.vpc_id = role_name) AS n FROM aws.ec2.subnets s) x;
 SELECT r.role_name, x.* FROM aws.iam.roles r, LATERAL (SELECT s.vpc_id AS role_name, s.subnet_id FROM aws.ec2.subnets s QUALIFY (SELECT count(*) FROM aws.ec2.vpcs v WHERE v.vpc_id = role_name) > 0) x;
 SELECT r.role_name, (SELECT count(*) FROM (SELECT s.vpc_id AS role_name, count(*) FROM aws.ec2.subnets s GROUP BY s.vpc_id HAVING EXISTS (SELECT 1 FROM aws.ec2.vpcs v WHERE v.vpc_id = role_name))) FROM aws.iam.roles r;
+SELECT region AS subnet_id, subnet_id AS region, count(*) FROM aws.ec2.subnets GROUP BY subnet_id, region HAVING region = 'us-east-1';
 SELECT r.role_name, (SELECT count(*) FROM (SELECT s.vpc_id AS role_name FROM aws.ec2.subnets s ORDER BY (SELECT count(*) FROM aws.ec2.vpcs v WHERE v.vpc_id = role_name) DESC LIMIT 3)) FROM aws.iam.roles r;
 /* ordered */ SELECT subnet_id AS vpc_id, vpc_id AS subnet_id FROM aws.ec2.subnets s ORDER BY (SELECT max(v.region) FROM aws.ec2.vpcs v WHERE v.vpc_id = subnet_id) DESC NULLS LAST, 1, 2 LIMIT 6;
 WITH l AS (SELECT 'vpc-11us0' AS k), m AS (SELECT max(k) AS k FROM l) SELECT vpc_id FROM aws.ec2.vpcs v JOIN m ON v.vpc_id = m.k;
