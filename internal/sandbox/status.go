@@ -15,6 +15,7 @@ func (s *Sandbox) status(c caller, in input) (any, *fault) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
 	now := s.clock().UnixNano()
+	s.store.settle(now) // what is told to have ended has acted
 	q, f := s.requestOf(c, in.RequestToken, now)
 	if f != nil {
 		return nil, f
@@ -130,9 +131,10 @@ func (s *Sandbox) listRequests(c caller, in input) (any, *fault) {
 
 // requestPage goes through the requests from a number down.
 func (s *Sandbox) requestPage(c caller, at cursor, size int, wantOps, wantStatuses []string) any {
-	s.store.mu.RLock()
-	defer s.store.mu.RUnlock()
+	s.store.mu.Lock()
+	defer s.store.mu.Unlock()
 	now := s.clock().UnixNano()
+	s.store.settle(now)
 	page := []event{}
 	out := map[string]any{}
 	for _, q := range slices.Backward(s.store.ledger.order) {

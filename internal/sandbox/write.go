@@ -111,6 +111,7 @@ func (s *Sandbox) request(t *catalog.Table, c caller, in input, operation string
 func (s *Sandbox) replay(q *request) (any, *fault) {
 	s.store.mu.Lock()
 	defer s.store.mu.Unlock()
+	s.store.settle(q.Started)
 	return s.replayLocked(q)
 }
 

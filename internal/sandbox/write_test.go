@@ -483,3 +483,24 @@ func TestRequests(t *testing.T) {
 		check(s.last.code(), "RequestTokenNotFoundException")
 	})
 }
+
+// What is told to have ended has acted, however the clock goes on amid a call.
+func TestToldWhenDone(t *testing.T) {
+	t.Parallel()
+	for delay := range 40 {
+		now := time.Now()
+		s := play(t, Options{Work: Work{Delay: time.Duration(delay) * time.Second / 4}, Clock: func() time.Time {
+			now = now.Add(time.Second / 4)
+			return now
+		}})
+		s.create(logGroup, `{"LogGroupName":"a"}`).ended().want("SUCCESS a")
+		s.create(logGroup, `{"LogGroupName":"a"}`).ended().want("FAILED a AlreadyExists Resource of type 'AWS::Logs::LogGroup' with identifier 'a' already exists.")
+		s.create(logGroup, `{"LogGroupName":"a"}`)
+		s.last = s.call("ListResourceRequests", map[string]any{})
+		for _, e := range s.last.ResourceRequestStatusSummaries[:2] {
+			if e.OperationStatus == "SUCCESS" {
+				t.Errorf("after %d quarters of a second the list says %+v", delay, e)
+			}
+		}
+	}
+}
