@@ -7,8 +7,8 @@ import (
 	"io"
 	"net"
 	"regexp"
+	"slices"
 	"strings"
-	"syscall"
 
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/smithy-go"
@@ -223,12 +223,11 @@ func unanswered(err error, call Error) error {
 
 // broken reports whether a connection ended before or amid an answer.
 func broken(err error) bool {
-	for _, e := range []error{net.ErrClosed, io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
+	return isAny(err, ended) || isAny(err, []error{net.ErrClosed, io.EOF, io.ErrUnexpectedEOF})
+}
+
+func isAny(err error, targets []error) bool {
+	return slices.ContainsFunc(targets, func(e error) bool { return errors.Is(err, e) })
 }
 
 // rootCause gives the innermost error's text: the SDK wraps it many times.

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"strings"
-	"syscall"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -61,7 +60,7 @@ func unreachable(e *Error) Retry {
 		status = resp.HTTPStatusCode()
 	}
 	switch {
-	case errors.Is(e.Err, syscall.ECONNREFUSED), errors.As(e.Err, &dns) && dns.IsNotFound:
+	case isAny(e.Err, refused), errors.As(e.Err, &dns) && dns.IsNotFound:
 		return Never
 	case e.Code == "TimedOut":
 		return Once
