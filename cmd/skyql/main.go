@@ -20,9 +20,11 @@ import (
 )
 
 func main() {
+	closeConsole := openConsole(os.Stdout, os.Stderr)
 	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
+	closeConsole()
 	os.Exit(code)
 }
 

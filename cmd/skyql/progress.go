@@ -39,7 +39,7 @@ const (
 
 func newProgress(mode string, quiet bool, out io.Writer) *progress {
 	switch {
-	case quiet || mode == "off" || mode == "auto" && width(out) == 0:
+	case quiet || mode == "off" || mode == "auto" && (width(out) == 0 || env("TERM") == "dumb"):
 		return nil
 	}
 	return &progress{out: out, json: mode == "json", stats: map[string]fetch.Stats{}, first: map[string]time.Time{}}

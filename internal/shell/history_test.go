@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -37,8 +38,8 @@ func TestHistory(t *testing.T) {
 		t.Errorf("the file holds %s, %v", data, err)
 	}
 	for name, want := range map[string]os.FileMode{path: 0o600, dir: 0o700 | os.ModeDir} {
-		if info, err := os.Stat(name); err != nil || info.Mode() != want {
-			t.Errorf("%s: %v, %v", name, info.Mode(), err)
+		if info, err := os.Stat(name); err != nil || runtime.GOOS != "windows" && info.Mode() != want {
+			t.Errorf("%s: %v, %v", name, info, err)
 		}
 	}
 }
@@ -56,8 +57,8 @@ func TestHistoryFile(t *testing.T) {
 	if !slices.Equal(h.lines, []string{"SELECT 1;"}) {
 		t.Errorf("lines %q", h.lines)
 	}
-	if info, err := os.Stat(path); err != nil || info.Mode().Perm() != 0o600 {
-		t.Errorf("mode %v, %v", info.Mode(), err)
+	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v, %v", info, err)
 	}
 	file := filepath.Join(t.TempDir(), "file")
 	if err := os.WriteFile(file, nil, 0o600); err != nil {
