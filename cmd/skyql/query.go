@@ -2,14 +2,12 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -114,7 +112,7 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	})
 	bar.clear()
-	if errors.Is(err, syscall.EPIPE) {
+	if render.Gone(err) {
 		return nil // whoever read had enough
 	}
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"bufio"
 	"encoding/csv"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math"
@@ -28,6 +29,12 @@ type Options struct {
 	// Width is the terminal's, in columns; tables are fitted to it by cutting
 	// their widest columns. 0: nothing is cut.
 	Width int
+}
+
+// Gone reports whether a write failed because whoever read has left, such as
+// head after its lines: no error to speak of.
+func Gone(err error) bool {
+	return slices.ContainsFunc(gone, func(e error) bool { return errors.Is(err, e) })
 }
 
 // Formats are the names that Write takes.

@@ -10,7 +10,6 @@ import (
 	"slices"
 	"strings"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"golang.org/x/term"
@@ -119,7 +118,7 @@ func (o *output) show(f func(w io.Writer, width int) error) error {
 	if e := p.Close(); err == nil {
 		err = e
 	}
-	if errors.Is(err, syscall.EPIPE) || errors.Is(err, errPagerLeft) {
+	if render.Gone(err) || errors.Is(err, errPagerLeft) {
 		return nil // whoever read had enough
 	}
 	return err

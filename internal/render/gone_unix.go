@@ -1,0 +1,7 @@
+//go:build !windows
+
+package render
+
+import "syscall"
+
+var gone = []error{syscall.EPIPE}
