@@ -95,6 +95,7 @@ func Open(ctx context.Context, o Options) (*Cloud, error) {
 		}
 		c.config = cfg
 	}
+	c.config.APIOptions = append(c.config.APIOptions, plainBody)
 	if o.Endpoint != "" {
 		c.config.BaseEndpoint = aws.String(o.Endpoint)
 	}
