@@ -156,7 +156,7 @@ func (r *Report) Complete() bool { return r.Count(Done) == len(r.Results) }
 // the error is for what kept the set from being begun, or the journal from
 // being written.
 func (a *Applier) Apply(ctx context.Context, s *Set) (*Report, error) {
-	if err := s.complete(); err != nil {
+	if err := s.complete(nil); err != nil {
 		return nil, err
 	}
 	if len(s.Changes) == 0 {
@@ -184,7 +184,7 @@ func (a *Applier) Resume(ctx context.Context, h *History, s *Set, at Place) (*Re
 	if err := resumable(h, at); err != nil {
 		return nil, err
 	}
-	if err := s.complete(); err != nil {
+	if err := s.complete(h); err != nil {
 		return nil, err
 	}
 	return a.run(ctx, s, h, false)

@@ -158,8 +158,9 @@ func (c *Change) lostSecrets(model map[string]any, why string) (map[string]any, 
 	return out, notes
 }
 
-// dropMasked leaves out members that stand for a secret.
-func dropMasked(v any) {
+// dropMasked gives a value without the members and elements that stand for a
+// secret. It may change what it is handed.
+func dropMasked(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
@@ -167,11 +168,14 @@ func dropMasked(v any) {
 				delete(v, k)
 				continue
 			}
-			dropMasked(x)
+			v[k] = dropMasked(x)
 		}
 	case []any:
-		for _, x := range v {
-			dropMasked(x)
+		v = slices.DeleteFunc(v, func(x any) bool { return x == Sensitive })
+		for i, x := range v {
+			v[i] = dropMasked(x)
 		}
+		return v
 	}
+	return v
 }
