@@ -3,7 +3,6 @@ package change
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -98,6 +97,9 @@ func (r *run) change(i int) Result {
 	}
 	if e.outcome == Failed || e.outcome == Uncertain {
 		res.Advice = Advice(e.code, w.op)
+		if w.part > 0 {
+			res.Half = c.halfway(r.set.ID)
+		}
 	}
 	if e.outcome == Done && r.a.ReadBack && c.Action != Delete {
 		if d, err := w.get(e.identifier, true); err == nil {
@@ -105,6 +107,14 @@ func (r *run) change(i int) Result {
 		}
 	}
 	return res
+}
+
+// halfway says how things are after the first of a replacement's two calls.
+func (c *Change) halfway(set string) string {
+	if c.creates {
+		return "the new one is made, and the old one is still there: skyql undo " + set + " takes the new one away"
+	}
+	return "the old one is deleted already: skyql undo " + set + " makes it anew"
 }
 
 // parts makes the calls of a change, one after the other.
@@ -449,7 +459,9 @@ const (
 // unexplained words an error without a message.
 func unexplained(code, message string) string {
 	if strings.TrimSpace(message) == "" {
-		return fmt.Sprintf("AWS gave no reason but %s", code)
+		return noReason + code
 	}
 	return message
 }
+
+const noReason = "AWS gave no reason but "

@@ -150,6 +150,7 @@ type Set struct {
 	ID      string // 20261123-7; "" until it is in the journal
 	Place   Place
 	Made    time.Time
+	Undoes  string // the id of the set that this one takes back; "" for none
 	Changes []*Change
 	// Warnings are what the schema has against the values and AWS may not.
 	Warnings Problems
@@ -376,17 +377,19 @@ func (r *rules) name(model map[string]any) string {
 // givenName finds the name that a resource itself was given: Name, or what its
 // type's name ends with, such as GroupName of a SecurityGroup.
 func (r *rules) givenName(model map[string]any) string {
-	resource := r.resource()
+	resource, shown := r.resource(), ""
 	for _, p := range r.table.Root.Properties {
 		stem, ok := strings.CutSuffix(folded(p.Name), "name")
-		if !ok || !strings.HasSuffix(resource, stem) && stem != "user" && stem != "display" && stem != "friendly" {
-			continue
-		}
-		if s, ok := model[p.Name].(string); ok && s != "" {
+		s, _ := model[p.Name].(string)
+		switch {
+		case !ok || s == "":
+		case strings.HasSuffix(resource, stem) || stem == "user":
 			return s
+		case shown == "" && (stem == "display" || stem == "friendly"):
+			shown = s
 		}
 	}
-	return ""
+	return shown
 }
 
 // Problems as an error of New carry on to errors.As.

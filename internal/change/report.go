@@ -72,7 +72,7 @@ func (x Result) details() []string {
 	var out []string
 	if x.Message != "" {
 		said := "AWS says: "
-		if x.Code == "" || ownAdvice(x.Code) != "" || x.Code == "Journal" || x.Outcome == Uncertain {
+		if x.Code == "" || strings.HasPrefix(x.Message, noReason) || ownAdvice(x.Code) != "" || x.Code == "Journal" || x.Outcome == Uncertain {
 			said = ""
 		}
 		for l := range strings.Lines(strings.TrimSpace(x.Message)) {
@@ -85,6 +85,9 @@ func (x Result) details() []string {
 	}
 	if x.HalfMade() {
 		out = append(out, "it may be there half made: "+printable(x.Identifier))
+	}
+	if x.Half != "" && x.Outcome == Failed {
+		out = append(out, x.Half)
 	}
 	if x.Advice != "" {
 		out = append(out, x.Advice)

@@ -18,6 +18,7 @@ type saved struct {
 	ID      string        `json:"id,omitempty"`
 	Place   Place         `json:"place"`
 	Made    time.Time     `json:"made"`
+	Undoes  string        `json:"undoes,omitempty"` // the set that is taken back
 	Changes []savedChange `json:"changes"`
 }
 
@@ -40,7 +41,7 @@ type savedChange struct {
 }
 
 func (s *Set) saved() saved {
-	out := saved{Format: savedFormat, ID: s.ID, Place: s.Place, Made: s.Made}
+	out := saved{Format: savedFormat, ID: s.ID, Place: s.Place, Made: s.Made, Undoes: s.Undoes}
 	for _, c := range s.Changes {
 		x := savedChange{Action: c.Action.Word(), Type: c.Table.Type, Account: c.Account, Region: c.Region, Identifier: c.Identifier, Name: c.Name,
 			Before: c.maskedText(c.before), After: c.maskedText(c.after), ReadAt: c.ReadAt, Creates: c.creates, Needs: s.Needs(c)}
@@ -124,7 +125,7 @@ func loadText(text []byte, c Catalog) (*Set, error) {
 	if in.Format != savedFormat {
 		return nil, refuse("this is no plan file of skyql")
 	}
-	s := &Set{ID: in.ID, Place: in.Place, Made: in.Made, needs: make([][]int, len(in.Changes))}
+	s := &Set{ID: in.ID, Place: in.Place, Made: in.Made, Undoes: in.Undoes, needs: make([][]int, len(in.Changes))}
 	book := ruleBook{}
 	for i, x := range in.Changes {
 		ch, err := x.change(c, book)

@@ -492,6 +492,9 @@ func (s *Session) UndoSet(ctx context.Context, id string) error {
 	// Who agreed to a replacement may agree to its way back, which is another one.
 	options.Replace = options.Replace || slices.ContainsFunc(set.Changes, func(c *change.Change) bool { return c.Action == change.Replace })
 	back, err := change.New(at, intents, options)
+	if err == nil {
+		back.Undoes = id
+	}
 	if err == nil && len(back.Changes) == 0 {
 		s.notify("nothing to take back")
 		return nil
