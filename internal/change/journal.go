@@ -371,8 +371,12 @@ func (j *Journal) Find(id string) (*History, error) {
 
 // Drop forgets what is still open of a set: it is never gone on with.
 func (j *Journal) Drop(id string) error {
-	if _, err := j.Find(id); err != nil {
+	h, err := j.Find(id)
+	if err != nil {
 		return err
+	}
+	if !h.Unfinished() {
+		return sqlerr.New("55000", "nothing of change set %s is open", id)
 	}
 	return j.append(record{Kind: "drop", Set: id, Time: time.Now()})
 }

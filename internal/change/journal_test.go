@@ -277,6 +277,9 @@ func TestDrop(t *testing.T) {
 		if err := j.Drop(h.ID); err != nil {
 			t.Fatal(err)
 		}
+		if err := j.Drop(h.ID); err == nil || !strings.Contains(err.Error(), "nothing of change set "+h.ID+" is open") {
+			t.Error(err)
+		}
 		if err := j.Drop("nonsense"); err == nil {
 			t.Error("dropped a set that isn't there")
 		}

@@ -95,14 +95,23 @@ func (s *Session) carryOut(ctx context.Context, want *pending, readBack bool) ([
 		return nil, err
 	}
 	if len(set.Changes) == 0 {
-		s.notify("nothing to change")
-		return nil, nil
+		return nil, s.nothing(set)
 	}
 	report, err := s.execute(ctx, set, want.covers, readBack)
 	if report == nil {
 		return nil, err
 	}
 	return returnings(report), err
+}
+
+// nothing is the end of a plan without changes. It is kept like others: what was
+// kept before is not what is wanted now.
+func (s *Session) nothing(set *change.Set) error {
+	s.notify("nothing to change")
+	if keep := s.options.Changes.Keep; keep != nil && s.options.Changes.PlanOnly {
+		return keep(set)
+	}
+	return nil
 }
 
 // execute takes a plan all the way. The report is nil if nothing was begun.
@@ -284,8 +293,7 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	}
 	s.tx = nil
 	if len(set.Changes) == 0 {
-		s.notify("nothing to change")
-		return nil
+		return s.nothing(set)
 	}
 	s.shown = want.shown != "" && want.shown == planText(set)
 	defer func() { s.shown = false }()
@@ -451,6 +459,9 @@ func (s *Session) ApplyPlan(ctx context.Context, r io.Reader) error {
 	}
 	if err != nil {
 		return s.word(ctx, err)
+	}
+	if len(set.Changes) == 0 {
+		return s.wordOrNil(ctx, s.nothing(set))
 	}
 	at, link, err := s.place(ctx)
 	if err == nil {

@@ -326,17 +326,32 @@ func (w *writing) column(parts []syntax.Part, insert bool) (syntax.Edit, error) 
 	}
 	name := w.table.Columns[i].Name
 	if len(parts) > 1 {
-		path := make([]string, 0, len(parts))
-		for _, p := range parts[1:] {
-			path = append(path, p.Text)
-		}
-		return syntax.Edit{}, sqlerr.New(sqlerr.FeatureNotSupported, "SET takes whole columns, not %s.%s", name, strings.Join(path, ".")).At(w.st.Text, first.Pos).
-			WithHint("SET %s = json_merge_patch(%s, {'%s': …})", name, name, strings.Join(path, "': {'"))
+		return syntax.Edit{}, w.wholeColumn(i, parts)
 	}
 	if !insert && i < 3 {
 		return syntax.Edit{}, sqlerr.New(sqlerr.FeatureNotSupported, "%s can't be updated: it says which resource a row is", name).At(w.st.Text, first.Pos)
 	}
 	return syntax.Edit{Pos: first.Pos, End: first.End, Text: engine.Quote(name)}, nil
+}
+
+// wholeColumn refuses to set a member of a column, and shows how it is set.
+func (w *writing) wholeColumn(column int, parts []syntax.Part) error {
+	path := make([]string, 0, len(parts))
+	for _, p := range parts[1:] {
+		path = append(path, p.Text)
+	}
+	name := w.table.Columns[column].Name
+	e := sqlerr.New(sqlerr.FeatureNotSupported, "SET takes whole columns, not %s.%s", name, strings.Join(path, ".")).At(w.st.Text, parts[0].Pos)
+	leaf, err := w.table.Leaf(column, path)
+	if unknown, ok := asError[*catalog.UnknownMember](err); ok {
+		e.Message += ", and " + unknown.Error()
+		return e.WithHint("%s", cmp.Or(strings.Join(unknown.Near, ", "), "DESCRIBE EXTENDED "+w.table.Name()))
+	}
+	object := "…"
+	for _, step := range slices.Backward(leaf.Path) {
+		object = "{" + syntax.Literal(step) + ": " + object + "}"
+	}
+	return e.WithHint("SET %s = json_merge_patch(%s, %s)", name, name, object)
 }
 
 // homes finds out where new rows go that don't say so.
