@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"regexp"
 	"strings"
 
 	"github.com/skyql/skyql/internal/change"
@@ -19,14 +20,42 @@ func isTransaction(st syntax.Statement) bool {
 	return false
 }
 
+// transactionForms are the words that may follow BEGIN or START, and COMMIT,
+// END, ROLLBACK or ABORT. What they say of isolation is so anyway.
+var transactionForms = map[bool]*regexp.Regexp{
+	true:  regexp.MustCompile(`^ (TRANSACTION |WORK )?((READ (ONLY|WRITE)|ISOLATION LEVEL (SERIALIZABLE|REPEATABLE READ|READ (UN)?COMMITTED)|(NOT )?DEFERRABLE|,) )*$`),
+	false: regexp.MustCompile(`^ (TRANSACTION |WORK )?(AND NO CHAIN )?$`),
+}
+
+// forms reads the words behind BEGIN, COMMIT and so on, and refuses those that
+// would be passed over: ROLLBACK TO a savepoint is no ROLLBACK.
+func forms(st syntax.Statement) (readOnly bool, err error) {
+	words := " "
+	for _, t := range st.Tokens[1:] {
+		if t.Kind != syntax.EOF && !t.IsOp(";") {
+			words += strings.ToUpper(t.Text) + " "
+		}
+	}
+	if begins := st.Word == "BEGIN" || st.Word == "START"; !transactionForms[begins].MatchString(words) {
+		e := sqlerr.New(sqlerr.FeatureNotSupported, "%s%s is not supported", st.Word, strings.TrimRight(words, " ")).At(st.Text, st.Tokens[1].Pos)
+		return false, e.WithHint("BEGIN [READ ONLY], COMMIT and ROLLBACK")
+	}
+	return strings.Contains(words, " READ ONLY "), nil
+}
+
 // transaction runs BEGIN, COMMIT, ROLLBACK and their other names.
 func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
+	readOnly, err := forms(st)
+	if err != nil {
+		return err
+	}
 	switch st.Word {
 	case "BEGIN", "START":
 		if s.tx != nil {
 			return sqlerr.New("25001", "there is a transaction already").At(st.Text, 0).WithHint("COMMIT or ROLLBACK")
 		}
 		s.tx = newPending()
+		s.tx.readOnly = readOnly
 		return nil
 	}
 	if s.tx == nil {
@@ -47,7 +76,13 @@ func (s *Session) transaction(ctx context.Context, st syntax.Statement) error {
 	}
 	s.shown = want.shown != "" && want.shown == planText(set)
 	defer func() { s.shown = false }()
-	_, err = s.execute(ctx, set, want.covers, false)
+	report, err := s.execute(ctx, set, want.covers, false)
+	if err != nil && report == nil { // nothing was begun: a slip of the finger is no ROLLBACK
+		s.tx = want
+		if e, ok := asError[*sqlerr.Error](err); ok && e.Hint == "" {
+			e.Hint = "the transaction is still open: COMMIT asks again, ROLLBACK forgets it"
+		}
+	}
 	return err
 }
 

@@ -43,6 +43,9 @@ func (s *Session) write(ctx context.Context, st syntax.Statement, e catalog.Entr
 	if err != nil {
 		return nil, err
 	}
+	if s.tx != nil && s.tx.readOnly {
+		return nil, sqlerr.New("25006", "%s in a transaction that only reads", st.Word).At(st.Text, 0).WithHint("ROLLBACK; BEGIN")
+	}
 	s.changed = 0
 	want := newPending()
 	if s.tx != nil {
@@ -168,7 +171,7 @@ func (w *writing) handled(t *catalog.Table, word string) error {
 		return nil
 	}
 	e := sqlerr.New(sqlerr.FeatureNotSupported, "resources of %s can't be %s: %s has no such handler", t.Name(), missing, t.Type).At(w.st.Text, w.st.Target[0].Pos)
-	if instead != "" {
+	if instead != "" && t.Create != nil && t.Delete != nil {
 		return e.WithHint("%s", instead)
 	}
 	return e
