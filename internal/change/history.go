@@ -101,10 +101,15 @@ func (h *History) Unfinished() bool {
 // again.
 func (h *History) Set(c Catalog) (*Set, error) { return loadText(mustJSON(h.plan), c) }
 
+var recordKinds = []string{"set", "call", "event", "end", "close", "drop"}
+
 // journalBuilder makes histories of records.
 type journalBuilder struct{ sets []*History }
 
 func (b *journalBuilder) add(r record) error {
+	if !slices.Contains(recordKinds, r.Kind) {
+		return fmt.Errorf("a record of kind %q: the journal is a newer skyql's", r.Kind)
+	}
 	if r.Kind == "set" {
 		if r.Plan == nil {
 			return fmt.Errorf("set %s without a plan", r.Set)
@@ -169,8 +174,6 @@ func (h *History) add(r record) error {
 		}
 	case "end":
 		p.end(part, r)
-	default:
-		return fmt.Errorf("a record of kind %q: the journal is a newer skyql's", r.Kind)
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,6 +221,9 @@ func readJournal(text []byte) (sets []*History, whole int64, err error) {
 		line, rest, ended := bytes.Cut(text, []byte("\n"))
 		r, ok := decodeRecord(line)
 		if !ok || !ended {
+			if n == 1 && !begun.Match(text) {
+				return nil, 0, fmt.Errorf("it begins with no record: the file %s is damaged, or isn't skyql's. Move it away to go on without it", journalName)
+			}
 			if torn(rest) {
 				break
 			}
@@ -233,6 +237,9 @@ func readJournal(text []byte) (sets []*History, whole int64, err error) {
 	}
 	return b.sets, whole, nil
 }
+
+// begun is what a crash may leave of the very first record: all of a file.
+var begun = regexp.MustCompile(`^(\x00*|[0-9a-f]{0,8}|[0-9a-f]{8} [^\n]*)$`)
 
 // torn reports whether nothing that follows a broken line is a record: then the
 // line is where a crash cut the file off.
