@@ -103,6 +103,13 @@ func (h *History) Set(c Catalog) (*Set, error) { return loadText(mustJSON(h.plan
 
 var recordKinds = []string{"set", "call", "event", "end", "close", "drop"}
 
+// Left gives what of a set was never sent, to show it.
+func (s *Set) Left(h *History) *Set {
+	out := *s
+	out.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c *Change) bool { return h.Dropped || h.Changes[c.Number-1].State != NotSent })
+	return &out
+}
+
 // journalBuilder makes histories of records.
 type journalBuilder struct{ sets []*History }
 

@@ -221,11 +221,11 @@ func readJournal(text []byte) (sets []*History, whole int64, err error) {
 		line, rest, ended := bytes.Cut(text, []byte("\n"))
 		r, ok := decodeRecord(line)
 		if !ok || !ended {
-			if n == 1 && !begun.Match(text) {
-				return nil, 0, fmt.Errorf("it begins with no record: the file %s is damaged, or isn't skyql's. Move it away to go on without it", journalName)
-			}
-			if torn(rest) {
-				break
+			switch {
+			case torn(rest) && n == 1 && !begun.Match(text):
+				return nil, 0, fmt.Errorf("no line of it is a record: the file %s is damaged, or isn't skyql's. Move it away to go on without it", journalName)
+			case torn(rest):
+				return b.sets, whole, nil
 			}
 			return nil, 0, fmt.Errorf("line %d is damaged, and more follows: what was asked of AWS can't be told any more. Move the file %s away to go on without it", n, journalName)
 		}

@@ -77,11 +77,8 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 			}
 			reports = append(reports, report)
 			finished := s.finished(report, err)
-			if n := report.Count(change.Skipped); n > 0 {
-				s.notify("%d of change set %s were never sent: skyql apply %s goes on with them, skyql changes drop %s forgets them", n, h.ID, h.ID, h.ID)
-				if err == nil && report.Count(change.Done)+n == len(report.Results) {
-					finished = nil // finding out was all that was asked
-				}
+			if n := report.Count(change.Skipped); err == nil && n > 0 && report.Count(change.Done)+n == len(report.Results) {
+				finished = nil // finding out was all that was asked
 			}
 			all = errors.Join(all, finished)
 		}
@@ -93,8 +90,12 @@ func (s *Session) Recover(ctx context.Context, show func(*change.History)) (repo
 	return reports, nil
 }
 
-// ApplySet goes on with a change set of the journal.
+// ApplySet goes on with a change set of the journal, or shows what of it was
+// never sent.
 func (s *Session) ApplySet(ctx context.Context, id string) error {
+	if s.options.Changes.PlanOnly {
+		return s.wordOrNil(ctx, s.showLeft(id))
+	}
 	at, _, err := s.place(ctx)
 	if err == nil {
 		var report *change.Report
@@ -122,6 +123,40 @@ func (s *Session) ApplySet(ctx context.Context, id string) error {
 	return s.wordOrNil(ctx, err)
 }
 
+func (s *Session) showLeft(id string) error {
+	if s.options.Changes.Keep != nil {
+		return sqlerr.New(sqlerr.FeatureNotSupported, "change set %s is in the journal, and is not kept in a file as well", id).WithHint("skyql apply --plan %s", id)
+	}
+	h, set, err := s.pastSet(id)
+	if err != nil {
+		return err
+	}
+	left := set.Left(h)
+	if len(left.Changes) == 0 {
+		s.notify("nothing of change set %s is left to send", id)
+		return nil
+	}
+	if show := s.options.Changes.Show; show != nil {
+		show(left)
+	}
+	s.planned += len(left.Changes)
+	return nil
+}
+
+// pastSet reads a change set of the journal, for looking only.
+func (s *Session) pastSet(id string) (*change.History, *change.Set, error) {
+	sets, err := s.Histories()
+	if err != nil {
+		return nil, nil, err
+	}
+	i := slices.IndexFunc(sets, func(h *change.History) bool { return h.ID == id })
+	if i < 0 {
+		return nil, nil, sqlerr.New(sqlerr.UndefinedObject, "there is no change set %s", id).WithHint("skyql changes")
+	}
+	set, err := sets[i].Set(anyTypes{s.catalog})
+	return sets[i], set, err
+}
+
 // ApplyPlan makes a saved plan so, if what it was made of is still as it was.
 func (s *Session) ApplyPlan(ctx context.Context, r io.Reader) error {
 	set, err := change.Load(r, anyTypes{s.catalog})
@@ -147,23 +182,15 @@ func (s *Session) ApplyPlan(ctx context.Context, r io.Reader) error {
 // UndoSet shows the plan that takes a change set of the journal back, asks, and
 // makes it so.
 func (s *Session) UndoSet(ctx context.Context, id string) error {
-	sets, err := s.Histories()
+	past, set, err := s.pastSet(id)
 	if err != nil {
 		return s.word(ctx, err)
-	}
-	i := slices.IndexFunc(sets, func(h *change.History) bool { return h.ID == id })
-	if i < 0 {
-		return sqlerr.New(sqlerr.UndefinedObject, "there is no change set %s", id).WithHint("skyql changes")
 	}
 	at, link, err := s.place(ctx)
 	if err != nil {
 		return s.word(ctx, err)
 	}
-	set, err := sets[i].Set(anyTypes{s.catalog})
-	if err != nil {
-		return s.word(ctx, err)
-	}
-	intents, notes, err := change.Undo(ctx, sets[i], set, at, s.clouds(link))
+	intents, notes, err := change.Undo(ctx, past, set, at, s.clouds(link))
 	if err != nil {
 		return s.word(ctx, err)
 	}
