@@ -275,6 +275,7 @@ func (c *Change) update(k *checker) {
 		c.Action = Replace
 		c.creates = c.Table.ReplacementStrategy == "create_then_delete"
 		c.after = c.rules.creatable(c.after)
+		k.lost(c.after)
 		k.create(c.after)
 	}
 }

@@ -225,6 +225,47 @@ func (k *checker) replaceFix() string {
 	return "SET replace = 'allow' deletes the resource and makes it anew"
 }
 
+// lost tells which values a replacement is made without, because no read gives
+// them. Where nothing of a required property is left, it can't be made.
+func (k *checker) lost(after map[string]any) {
+	const most = 6
+	given := map[string]bool{} // columns of which the statement gives what no read does
+	each(after, nil, func(at []string, v any) {
+		if k.writeOnly.covers(at) {
+			given[at[0]] = true
+		}
+	})
+	var paths []string
+	for _, at := range k.writeOnly {
+		column := at[0]
+		if given[column] || slices.Contains(at, "*") {
+			continue
+		}
+		if o, ok := after[column].(map[string]any); ok && len(o) == 0 && slices.Contains(k.table.Root.Required, column) {
+			k.report(Required, at[:1], nil, "is required, and write-only: what it was is not known", "SET "+k.column(column)+" in the same statement")
+		} else if _, holds := lookup(after, at[:len(at)-1]); holds {
+			paths = append(paths, k.path(at))
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { // secrets first: they are missed most
+		switch x, y := secretName(a), secretName(b); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	if len(paths) == 0 {
+		return
+	}
+	names := strings.Join(paths[:min(len(paths), most)], ", ")
+	if n := len(paths) - most; n > 0 {
+		names += fmt.Sprintf(" and %d more", n)
+	}
+	k.report(Unguarded, nil, nil, "is made anew without what is write-only and not given, whatever it was: "+names, "SET what it needs in the same statement")
+}
+
 // readOnlyDiff refuses values for what AWS alone writes.
 func (k *checker) readOnlyDiff(d diff) {
 	if d.new == nil {

@@ -52,7 +52,13 @@ func TestCheck(t *testing.T) {
 	// Create-only, and what can be done instead.
 	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{},
 		`aws.s3.buckets a-bucket: bucket_name = "b-bucket" can be set only when the resource is made (SET replace = 'allow' deletes the resource and makes it anew)`)
-	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{Replace: true})
+	// What a replacement is made without: no read gives it.
+	const without = " a-bucket: is made anew without what is write-only and not given, whatever it was: access_control (SET what it needs in the same statement)"
+	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{Replace: true}, "warning: aws.s3.buckets"+without)
+	check("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, `{"FunctionName":"g","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, Options{Replace: true},
+		"aws.lambda.functions f: code is required, and write-only: what it was is not known (SET code in the same statement)",
+		"warning: aws.lambda.functions f: is made anew without what is write-only and not given, whatever it was: snap_start, publish_to_latest_published (SET what it needs in the same statement)")
+	check("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, `{"FunctionName":"g","Role":"arn:aws:iam::111122223333:role/r","Code":{"ZipFile":"x"},"SnapStart":{"ApplyOn":"None"},"PublishToLatestPublished":true}`, Options{Replace: true})
 	// No update handler.
 	check("AWS::Lambda::LayerVersion", `{"Description":"a"}`, `{"Description":"b"}`, Options{},
 		`aws.lambda.layer_versions id: AWS offers no update of this type through Cloud Control (SET replace = 'allow' deletes the resource and makes it anew)`)
