@@ -315,7 +315,12 @@ func (k *checker) systemTags(before, after map[string]any) {
 	for _, t := range tagKeys(old) {
 		had[t] = true
 	}
+	seen := map[string]bool{}
 	for _, t := range tagKeys(tags) {
+		if seen[t] {
+			k.report(Combination, k.tags, nil, "has two tags with the key "+printable(t), "")
+		}
+		seen[t] = true
 		if isSystemTag(t) && !had[t] {
 			k.report(SystemTag, k.tags, t, "has a tag with AWS's own prefix, which nobody else can write", "leave the tag "+t+" out")
 		}

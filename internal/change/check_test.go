@@ -59,6 +59,9 @@ func TestCheck(t *testing.T) {
 		"aws.lambda.functions f: code is required, and write-only: what it was is not known (SET code in the same statement)",
 		"warning: aws.lambda.functions f: is made anew without what is write-only and not given, whatever it was: snap_start, publish_to_latest_published (SET what it needs in the same statement)")
 	check("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, `{"FunctionName":"g","Role":"arn:aws:iam::111122223333:role/r","Code":{"ZipFile":"x"},"SnapStart":{"ApplyOn":"None"},"PublishToLatestPublished":true}`, Options{Replace: true})
+	// Two tags of one key.
+	check(queue, "", `{"QueueName":"q","Tags":[{"Key":"a","Value":"1"},{"Key":"b","Value":"1"},{"Key":"a","Value":"2"}]}`, Options{},
+		"warning: aws.sqs.queues q: tags has two tags with the key a")
 	// No update handler.
 	check("AWS::Lambda::LayerVersion", `{"Description":"a"}`, `{"Description":"b"}`, Options{},
 		`aws.lambda.layer_versions id: AWS offers no update of this type through Cloud Control (SET replace = 'allow' deletes the resource and makes it anew)`)
