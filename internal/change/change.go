@@ -172,11 +172,12 @@ type Options struct {
 func New(at Place, intents []Intent, o Options) (*Set, error) {
 	s := &Set{Place: at, Made: time.Now()}
 	problems, book := Problems{}, ruleBook{}
+	var of []int // for each change the index of its intent
 	for i, in := range intents {
 		c, p := read(book, i, in, o)
 		problems = append(problems, p...)
 		if c != nil && c.changes() {
-			s.Changes = append(s.Changes, c)
+			s.Changes, of = append(s.Changes, c), append(of, i)
 		}
 	}
 	problems = append(problems, knownLater(book, intents)...)
@@ -186,7 +187,7 @@ func New(at Place, intents []Intent, o Options) (*Set, error) {
 	if err := s.once(); err != nil {
 		return nil, err
 	}
-	s.Warnings = problems
+	s.Warnings = append(problems, s.namesakes(of)...)
 	if err := s.order(); err != nil {
 		return nil, err
 	}
@@ -215,6 +216,25 @@ func (s *Set) once() error {
 		seen[key] = true
 	}
 	return nil
+}
+
+// namesakes warns of new resources with the same name, of which AWS chooses the
+// identifiers: a source with a row twice makes them, and most services refuse
+// the second.
+func (s *Set) namesakes(of []int) (out Problems) {
+	seen := map[[4]string]bool{}
+	for i, c := range s.Changes {
+		name := c.rules.givenName(c.after)
+		if c.Action != Create || name == "" || c.Known() {
+			continue
+		}
+		key := [4]string{c.Table.Type, c.Account, c.Region, name}
+		if seen[key] {
+			out = append(out, Problem{Intent: of[i], Kind: Unguarded, Warning: true, Table: c.Table.Name(), Resource: printable(name), Rule: "is the name of more than one of the new resources"})
+		}
+		seen[key] = true
+	}
+	return out
 }
 
 // Check holds intents against the schema: every rule, all at once, warnings

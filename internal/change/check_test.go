@@ -101,8 +101,17 @@ func TestNew(t *testing.T) {
 	if !strings.Contains(e.Format(), "aws.connect.users abara: instance_arn is required") {
 		t.Error(e.Format())
 	}
-	s, err := New(Place{}, []Intent{of(t, "AWS::S3::Bucket", `{"BucketName":"a-bucket"}`, `{"BucketName":"a-bucket"}`)}, Options{})
+	same := of(t, "AWS::S3::Bucket", `{"BucketName":"a-bucket"}`, `{"BucketName":"a-bucket"}`)
+	s, err := New(Place{}, []Intent{same}, Options{})
 	if err != nil || len(s.Changes) != 0 {
+		t.Errorf("got %v, %v", s, err)
+	}
+	// A name twice is doubtful, where AWS gives identifiers; a Name tag is not.
+	named, tagged := of(t, queue, "", `{"QueueName":"q"}`), of(t, "AWS::EC2::VPC", "", `{"CidrBlock":"10.0.0.0/16","Tags":[{"Key":"Name","Value":"v"}]}`)
+	elsewhere := named
+	elsewhere.Region = "eu-west-1"
+	s, err = New(Place{}, []Intent{same, named, tagged, elsewhere, tagged, named}, Options{Strict: true})
+	if err != nil || len(s.Warnings) != 1 || s.Warnings[0].Intent != 5 || s.Warnings[0].String() != "aws.sqs.queues q: is the name of more than one of the new resources" {
 		t.Errorf("got %v, %v", s, err)
 	}
 }
