@@ -4,6 +4,7 @@ package main
 
 import (
 	"net/http"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -101,6 +102,17 @@ func TestShellLeftChange(t *testing.T) {
 	y := open(t, 110, 40, env, "skyql", "recover")
 	y.shows("late-0  done", "2 were never sent")
 	y.ends(0)
+	set := regexp.MustCompile(`change set ([0-9]+-1)`).FindStringSubmatch(y.text())[1]
+	z := open(t, 110, 40, env, "skyql", "apply", "--plan", set) // looks, and goes on with nothing
+	z.shows("late-1", "late-2", "2 to create")
+	z.ends(exitChanges)
+	if n := room.Calls()["CreateResource"]; n != 1 {
+		t.Errorf("%d creates", n)
+	}
+	open(t, 110, 40, env, "skyql", "apply", set).ends(0)
+	z = open(t, 110, 40, env, "skyql", "apply", "--plan", set)
+	z.shows("nothing of change set " + set + " is left to send")
+	z.ends(0)
 }
 
 // What changes the cloud is never done again and again, agreed to or not.

@@ -46,7 +46,7 @@ func (a *agreement) terms(s streams, sandbox bool) session.Changes {
 	c := session.Changes{StateDir: journalDir(sandbox), Sandbox: sandbox, PlanOnly: a.plan, NoWait: a.noWait, Timeout: a.timeout, Show: r.show, Done: r.done,
 		Leave: secondInterrupt, Patience: lockPatience, Through: through}
 	if a.planFile != "" {
-		c.Keep = func(set *change.Set) error { return savePlan(a.planFile, set) }
+		c.Keep = (&planFile{path: a.planFile}).keep
 	}
 	switch tty := terminalDevice(s); {
 	case a.yes:
@@ -89,12 +89,29 @@ func (a *agreement) outcome(sess *session.Session) error {
 	return a.told.err
 }
 
-func savePlan(path string, set *change.Set) error {
-	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-	if err != nil {
-		return err
+// A planFile holds one plan, and never just the last one of several.
+type planFile struct {
+	path  string
+	whole bool // there is a plan in it that changes something
+}
+
+func (p *planFile) keep(set *change.Set) error {
+	if p.whole && len(set.Changes) > 0 {
+		return errors.Join(sqlerr.New(sqlerr.FeatureNotSupported, "%s was to hold a second plan, and so is not kept: a plan file holds one", p.path).
+			WithHint("BEGIN; …; COMMIT makes one plan of several statements"), os.Remove(p.path))
 	}
-	return errors.Join(set.Save(f), f.Close())
+	if p.whole {
+		return nil
+	}
+	p.whole = len(set.Changes) > 0
+	f, err := os.OpenFile(p.path, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err == nil {
+		err = errors.Join(set.Save(f), f.Close())
+	}
+	if err != nil {
+		return sqlerr.New("58030", "the plan can't be kept: %s", err).Wrap(err)
+	}
+	return nil
 }
 
 // A reporter writes plans, and what became of them, to standard error.

@@ -30,10 +30,10 @@ var crashes = flag.Int("crashes", 6, "seeds of TestKilled")
 // answer is out.
 type reaper struct {
 	http.Handler
-	at   int // which call that changes something or asks after it, from 1; 0: none
 	when int // 0 before, 1 unanswered, 2 answered
 
 	mu     sync.Mutex
+	at     int // which call that changes something or asks after it, from 1; 0: none
 	client *os.Process
 	calls  int
 	killed bool
@@ -223,7 +223,9 @@ func (f fate) run(t *testing.T) (e ending) {
 		return rows.String(), killed
 	}
 	_, e.killed = skyql(f.kind, f.at, "query", "--yes", plenty)
+	r.mu.Lock() // a handler of a client that is dead may still run
 	r.at = 0
+	r.mu.Unlock()
 	if _, e.again = skyql(f.again, f.next, "recover"); e.again {
 		skyql("", 0, "recover")
 	}

@@ -406,6 +406,11 @@ func TestShellPlan(t *testing.T) {
 	x.keys("UPDATE aws.sqs.queues SET visibility_timeout = 78 WHERE queue_name = 'orders';\r")
 	x.shows("planned")
 	x.ready("us-east-1*")
+	x.keys("\x0cCOMMIT;\r") // a slip of the finger loses nothing
+	x.shows(`Only "yes" does:`)
+	x.keys("yse\r")
+	x.shows("the transaction is still open: COMMIT asks again, ROLLBACK forgets it")
+	x.ready("us-east-1*")
 	x.keys("ROLLBACK;\r")
 	x.ready("us-east-1")
 	x.keys("BEGIN; UPDATE aws.sqs.queues SET visibility_timeout = 79 WHERE queue_name = 'orders';\r")

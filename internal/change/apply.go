@@ -116,6 +116,7 @@ type Result struct {
 	Code       string // the handler's or the service's code; "" for none
 	Message    string // as AWS said it, or why skyql gave up
 	Hooks      []string
+	Half       string // of a replacement of which only the first call was made: how things are
 	Advice     string // plain words on what to do; "" for none
 	Tries      int    // calls made with a token of their own
 	Took       time.Duration
@@ -156,7 +157,7 @@ func (r *Report) Complete() bool { return r.Count(Done) == len(r.Results) }
 // the error is for what kept the set from being begun, or the journal from
 // being written.
 func (a *Applier) Apply(ctx context.Context, s *Set) (*Report, error) {
-	if err := s.complete(); err != nil {
+	if err := s.complete(nil); err != nil {
 		return nil, err
 	}
 	if len(s.Changes) == 0 {
@@ -184,7 +185,7 @@ func (a *Applier) Resume(ctx context.Context, h *History, s *Set, at Place) (*Re
 	if err := resumable(h, at); err != nil {
 		return nil, err
 	}
-	if err := s.complete(); err != nil {
+	if err := s.complete(h); err != nil {
 		return nil, err
 	}
 	return a.run(ctx, s, h, false)
@@ -294,8 +295,11 @@ func (r *run) foregone(i int) (Result, bool) {
 	if r.past != nil {
 		switch p := r.past.Changes[i]; p.State {
 		case StateDone, StateFailed, StateUnknown, StateSkipped:
-			return Result{Change: c, Outcome: Outcome(p.State), Identifier: p.Identifier, Request: p.Request, Code: p.Code, Message: p.Message,
-				Advice: Advice(p.Code, operationOf(c))}, true
+			res = Result{Change: c, Outcome: Outcome(p.State), Identifier: p.Identifier, Request: p.Request, Code: p.Code, Message: p.Message, Advice: Advice(p.Code, operationOf(c))}
+			if p.half() {
+				res.Half = c.halfway(r.set.ID)
+			}
+			return res, true
 		case Open:
 			return Result{}, false // what was asked has to be found out
 		}

@@ -3,7 +3,6 @@ package change
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -98,6 +97,9 @@ func (r *run) change(i int) Result {
 	}
 	if e.outcome == Failed || e.outcome == Uncertain {
 		res.Advice = Advice(e.code, w.op)
+		if w.part > 0 {
+			res.Half = c.halfway(r.set.ID)
+		}
 	}
 	if e.outcome == Done && r.a.ReadBack && c.Action != Delete {
 		if d, err := w.get(e.identifier, true); err == nil {
@@ -105,6 +107,14 @@ func (r *run) change(i int) Result {
 		}
 	}
 	return res
+}
+
+// halfway says how things are after the first of a replacement's two calls.
+func (c *Change) halfway(set string) string {
+	if c.creates {
+		return "the new one is made, and the old one is still there: skyql undo " + set + " takes the new one away"
+	}
+	return "the old one is deleted already: skyql undo " + set + " makes it anew"
 }
 
 // parts makes the calls of a change, one after the other.
@@ -174,6 +184,12 @@ func (w *work) one(past pastPart) end {
 	var e end
 	if n := len(past.calls); n > 0 {
 		e = w.settle(past.calls[n-1])
+		if w.part > 0 && e.code == NeverArrived { // half a replacement is no end
+			e.again = time.Millisecond
+			if w.c.lacks(w.op) {
+				e = w.withheld()
+			}
+		}
 	} else if done, ok := w.reread(); ok {
 		return done
 	} else {
@@ -181,7 +197,7 @@ func (w *work) one(past pastPart) end {
 	}
 	for try := 2; e.again > 0; try++ {
 		w.tell(Progress{Step: Retrying, Code: e.code, Wait: e.again})
-		if time.Now().Add(e.again).After(w.deadline) || !sleep(w.new, e.again) || w.calls.Err() != nil || w.failure() != nil {
+		if w.c.lacks(w.op) || time.Now().Add(e.again).After(w.deadline) || !sleep(w.new, e.again) || w.calls.Err() != nil || w.failure() != nil {
 			e.again = 0
 			return e // as it is: it has failed, and nothing is under way
 		}
@@ -195,6 +211,9 @@ func (w *work) one(past pastPart) end {
 
 // send journals a call, makes it, and waits for its end.
 func (w *work) send(try int) end {
+	if w.c.lacks(w.op) {
+		return w.withheld()
+	}
 	token := uuid.NewString()
 	w.called = time.Now()
 	rec := record{Kind: "call", Change: w.c.Number, Part: w.part, Op: string(w.op), Token: token, Sealed: w.sealed}
@@ -210,6 +229,31 @@ func (w *work) send(try int) end {
 	}
 	w.tries++
 	return w.judge(w.ask(token, false), try)
+}
+
+// lacks reports whether what an operation sends holds secrets that nobody has
+// given again.
+func (c *Change) lacks(op cloudcontrol.Operation) bool {
+	return op != cloudcontrol.OpDelete && (len(c.missing) > 0 || c.maskedGiven())
+}
+
+// withheld is a call that isn't made for want of its secrets: what stands for
+// them is no value. It is still to be made.
+func (w *work) withheld() end {
+	what := "it is not sent"
+	if w.part > 0 {
+		what = "the old one is deleted, and the new one is not made"
+	}
+	var params []string
+	for _, x := range w.set.Missing() {
+		if x.Change == w.c.Number {
+			params = append(params, "-p "+x.Param+"=…")
+		}
+	}
+	if len(params) == 0 {
+		return end{outcome: Failed, code: NeverArrived, message: what + ": its patch document held a secret that can't be given again"}
+	}
+	return end{outcome: Uncertain, message: what + ": its secrets are kept nowhere and have to be given again, skyql recover " + strings.Join(params, " "), open: true}
 }
 
 // ask makes a call until it is answered, always with the same bytes and token,
@@ -284,7 +328,7 @@ func (c *Change) body(op cloudcontrol.Operation) (body []byte, sealed bool) {
 		return encode(c.after), len(c.rules.secrets(c.after)) > 0
 	case cloudcontrol.OpUpdate:
 		if c.Given {
-			return c.given, len(c.secretsSent()) > 0
+			return c.given, c.secretGiven() || c.maskedGiven()
 		}
 		return mustPatch(c.Patch), len(c.secretsSent()) > 0
 	}
@@ -415,7 +459,9 @@ const (
 // unexplained words an error without a message.
 func unexplained(code, message string) string {
 	if strings.TrimSpace(message) == "" {
-		return fmt.Sprintf("AWS gave no reason but %s", code)
+		return noReason + code
 	}
 	return message
 }
+
+const noReason = "AWS gave no reason but "

@@ -150,6 +150,7 @@ type Set struct {
 	ID      string // 20261123-7; "" until it is in the journal
 	Place   Place
 	Made    time.Time
+	Undoes  string // the id of the set that this one takes back; "" for none
 	Changes []*Change
 	// Warnings are what the schema has against the values and AWS may not.
 	Warnings Problems
@@ -171,11 +172,12 @@ type Options struct {
 func New(at Place, intents []Intent, o Options) (*Set, error) {
 	s := &Set{Place: at, Made: time.Now()}
 	problems, book := Problems{}, ruleBook{}
+	var of []int // for each change the index of its intent
 	for i, in := range intents {
 		c, p := read(book, i, in, o)
 		problems = append(problems, p...)
 		if c != nil && c.changes() {
-			s.Changes = append(s.Changes, c)
+			s.Changes, of = append(s.Changes, c), append(of, i)
 		}
 	}
 	problems = append(problems, knownLater(book, intents)...)
@@ -185,7 +187,7 @@ func New(at Place, intents []Intent, o Options) (*Set, error) {
 	if err := s.once(); err != nil {
 		return nil, err
 	}
-	s.Warnings = problems
+	s.Warnings = append(problems, s.namesakes(of)...)
 	if err := s.order(); err != nil {
 		return nil, err
 	}
@@ -214,6 +216,25 @@ func (s *Set) once() error {
 		seen[key] = true
 	}
 	return nil
+}
+
+// namesakes warns of new resources with the same name, of which AWS chooses the
+// identifiers: a source with a row twice makes them, and most services refuse
+// the second.
+func (s *Set) namesakes(of []int) (out Problems) {
+	seen := map[[4]string]bool{}
+	for i, c := range s.Changes {
+		name := c.rules.givenName(c.after)
+		if c.Action != Create || name == "" || c.Known() {
+			continue
+		}
+		key := [4]string{c.Table.Type, c.Account, c.Region, name}
+		if seen[key] {
+			out = append(out, Problem{Intent: of[i], Kind: Unguarded, Warning: true, Table: c.Table.Name(), Resource: printable(name), Rule: "is the name of more than one of the new resources"})
+		}
+		seen[key] = true
+	}
+	return out
 }
 
 // Check holds intents against the schema: every rule, all at once, warnings
@@ -274,6 +295,7 @@ func (c *Change) update(k *checker) {
 		c.Action = Replace
 		c.creates = c.Table.ReplacementStrategy == "create_then_delete"
 		c.after = c.rules.creatable(c.after)
+		k.lost(c.after)
 		k.create(c.after)
 	}
 }
@@ -376,17 +398,19 @@ func (r *rules) name(model map[string]any) string {
 // givenName finds the name that a resource itself was given: Name, or what its
 // type's name ends with, such as GroupName of a SecurityGroup.
 func (r *rules) givenName(model map[string]any) string {
-	resource := r.resource()
+	resource, shown := r.resource(), ""
 	for _, p := range r.table.Root.Properties {
 		stem, ok := strings.CutSuffix(folded(p.Name), "name")
-		if !ok || !strings.HasSuffix(resource, stem) && stem != "user" && stem != "display" && stem != "friendly" {
-			continue
-		}
-		if s, ok := model[p.Name].(string); ok && s != "" {
+		s, _ := model[p.Name].(string)
+		switch {
+		case !ok || s == "":
+		case strings.HasSuffix(resource, stem) || stem == "user":
 			return s
+		case shown == "" && (stem == "display" || stem == "friendly"):
+			shown = s
 		}
 	}
-	return ""
+	return shown
 }
 
 // Problems as an error of New carry on to errors.As.

@@ -9,142 +9,7 @@ import (
 	"unicode"
 
 	"github.com/skyql/skyql/internal/catalog"
-	"github.com/skyql/skyql/internal/sqlerr"
 )
-
-// A Kind is the rule that a value breaks.
-type Kind uint8
-
-// Rules. Those up to KnownLater are errors always; the others are warnings,
-// because published limits are sometimes wrong, and errors with Options.Strict.
-const (
-	Malformed   Kind = iota // not the JSON that it has to be
-	Required                // a property is missing
-	Unknown                 // no such property
-	WrongType               //
-	ReadOnly                // AWS alone writes it
-	CreateOnly              // can't be changed once made
-	WriteOnly               // wanted with every update and not given
-	NoHandler               // the type has no such operation
-	SystemTag               // a tag of AWS's own
-	NothingFits             // none of several forms
-	KnownLater              // refers to what only AWS will name
-	Enum                    //
-	Pattern                 //
-	Length                  // of text
-	Range                   // of a number
-	Count                   // of elements or members
-	Combination             // properties that want or exclude one another
-	Unguarded               // may be refused, is tried
-)
-
-var kindNames = [...]string{"malformed", "required", "unknown property", "wrong type", "read-only", "create-only", "write-only", "no handler", "system tag",
-	"no form fits", "known later", "enum", "pattern", "length", "range", "count", "combination", "may be refused"}
-
-func (k Kind) String() string { return kindNames[k] }
-
-// MarshalText writes the kind's name.
-func (k Kind) MarshalText() ([]byte, error) { return []byte(k.String()), nil }
-
-// A Problem is one rule that one value breaks.
-type Problem struct {
-	Intent   int    `json:"intent"` // its index
-	Kind     Kind   `json:"kind"`
-	Warning  bool   `json:"warning,omitempty"`
-	Table    string `json:"table"`              // aws.connect.users
-	Resource string `json:"resource,omitempty"` // its name or identifier
-	Column   string `json:"column,omitempty"`   // phone_config
-	Path     string `json:"path,omitempty"`     // phone_config.PhoneType
-	Pointer  string `json:"pointer,omitempty"`  // /PhoneConfig/PhoneType
-	Value    string `json:"value,omitempty"`    // as JSON, secrets masked, cut if long; "" for none
-	Rule     string `json:"rule"`               // "must be one of …"
-	Fix      string `json:"fix,omitempty"`      // what to do instead
-}
-
-// String gives the problem without its fix.
-func (p Problem) String() string {
-	var b strings.Builder
-	b.WriteString(p.Table)
-	if p.Resource != "" {
-		b.WriteString(" " + p.Resource)
-	}
-	b.WriteString(": ")
-	if p.Path != "" {
-		b.WriteString(p.Path)
-		if p.Value != "" {
-			b.WriteString(" = " + p.Value)
-		}
-		b.WriteString(" ")
-	}
-	b.WriteString(p.Rule)
-	return b.String()
-}
-
-// Problems are all that a check has found.
-type Problems []Problem
-
-// Error gives the errors among them, one a line.
-func (ps Problems) Error() string {
-	var out []string
-	for _, p := range ps.Errors() {
-		out = append(out, p.String())
-	}
-	return strings.Join(out, "\n")
-}
-
-// Errors leaves out the warnings.
-func (ps Problems) Errors() Problems {
-	return slices.DeleteFunc(slices.Clone(ps), func(p Problem) bool { return p.Warning })
-}
-
-var kindCodes = map[Kind]string{Malformed: sqlerr.InvalidText, Required: "23502", Unknown: sqlerr.UndefinedColumn, WrongType: sqlerr.DatatypeMismatch,
-	ReadOnly: "428C9", CreateOnly: sqlerr.FeatureNotSupported, WriteOnly: "23502", NoHandler: sqlerr.FeatureNotSupported, KnownLater: sqlerr.FeatureNotSupported}
-
-// Err makes one error of all errors, or nil. Its cause is the Problems.
-func (ps Problems) Err() error {
-	errs := ps.Errors()
-	if len(errs) == 0 {
-		return nil
-	}
-	first := errs[0]
-	code, ok := kindCodes[first.Kind]
-	if !ok {
-		code = "23514" // check_violation
-	}
-	e := sqlerr.New(code, "%s", first).Wrap(ps)
-	e.Hint = first.Fix
-	if len(errs) == 1 {
-		return e
-	}
-	e.Message = fmt.Sprintf("%d values can't be sent to AWS, and nothing was", len(errs))
-	e.Hint = ""
-	return e.WithDetail("%s", strings.Join(errs.lines("; "), "\n"))
-}
-
-// lines gives the problems, each with what to do behind a separator. Resources
-// of the same name that have the same problem share a line.
-func (ps Problems) lines(separator string) []string {
-	var lines []string
-	times := map[string]int{}
-	for _, p := range ps {
-		times[p.String()]++
-	}
-	for _, p := range ps {
-		line, n := p.String(), times[p.String()]
-		if n == 0 {
-			continue // it was said
-		}
-		times[line] = 0
-		if n > 1 {
-			line += fmt.Sprintf(" (%d times)", n)
-		}
-		if p.Fix != "" {
-			line += separator + p.Fix
-		}
-		lines = append(lines, line)
-	}
-	return lines
-}
 
 // A checker holds one intent against its table's rules.
 type checker struct {
@@ -360,6 +225,47 @@ func (k *checker) replaceFix() string {
 	return "SET replace = 'allow' deletes the resource and makes it anew"
 }
 
+// lost tells which values a replacement is made without, because no read gives
+// them. Where nothing of a required property is left, it can't be made.
+func (k *checker) lost(after map[string]any) {
+	const most = 6
+	given := map[string]bool{} // columns of which the statement gives what no read does
+	each(after, nil, func(at []string, v any) {
+		if k.writeOnly.covers(at) {
+			given[at[0]] = true
+		}
+	})
+	var paths []string
+	for _, at := range k.writeOnly {
+		column := at[0]
+		if given[column] || slices.Contains(at, "*") {
+			continue
+		}
+		if o, ok := after[column].(map[string]any); ok && len(o) == 0 && slices.Contains(k.table.Root.Required, column) {
+			k.report(Required, at[:1], nil, "is required, and write-only: what it was is not known", "SET "+k.column(column)+" in the same statement")
+		} else if _, holds := lookup(after, at[:len(at)-1]); holds {
+			paths = append(paths, k.path(at))
+		}
+	}
+	slices.SortStableFunc(paths, func(a, b string) int { // secrets first: they are missed most
+		switch x, y := secretName(a), secretName(b); {
+		case x == y:
+			return 0
+		case x:
+			return -1
+		}
+		return 1
+	})
+	if len(paths) == 0 {
+		return
+	}
+	names := strings.Join(paths[:min(len(paths), most)], ", ")
+	if n := len(paths) - most; n > 0 {
+		names += fmt.Sprintf(" and %d more", n)
+	}
+	k.report(Unguarded, nil, nil, "is made anew without what is write-only and not given, whatever it was: "+names, "SET what it needs in the same statement")
+}
+
 // readOnlyDiff refuses values for what AWS alone writes.
 func (k *checker) readOnlyDiff(d diff) {
 	if d.new == nil {
@@ -409,7 +315,12 @@ func (k *checker) systemTags(before, after map[string]any) {
 	for _, t := range tagKeys(old) {
 		had[t] = true
 	}
+	seen := map[string]bool{}
 	for _, t := range tagKeys(tags) {
+		if seen[t] {
+			k.report(Combination, k.tags, nil, "has two tags with the key "+printable(t), "")
+		}
+		seen[t] = true
 		if isSystemTag(t) && !had[t] {
 			k.report(SystemTag, k.tags, t, "has a tag with AWS's own prefix, which nobody else can write", "leave the tag "+t+" out")
 		}

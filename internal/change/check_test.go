@@ -52,7 +52,16 @@ func TestCheck(t *testing.T) {
 	// Create-only, and what can be done instead.
 	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{},
 		`aws.s3.buckets a-bucket: bucket_name = "b-bucket" can be set only when the resource is made (SET replace = 'allow' deletes the resource and makes it anew)`)
-	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{Replace: true})
+	// What a replacement is made without: no read gives it.
+	const without = " a-bucket: is made anew without what is write-only and not given, whatever it was: access_control (SET what it needs in the same statement)"
+	check(bucket, `{"BucketName":"a-bucket"}`, `{"BucketName":"b-bucket"}`, Options{Replace: true}, "warning: aws.s3.buckets"+without)
+	check("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, `{"FunctionName":"g","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, Options{Replace: true},
+		"aws.lambda.functions f: code is required, and write-only: what it was is not known (SET code in the same statement)",
+		"warning: aws.lambda.functions f: is made anew without what is write-only and not given, whatever it was: snap_start, publish_to_latest_published (SET what it needs in the same statement)")
+	check("AWS::Lambda::Function", `{"FunctionName":"f","Role":"arn:aws:iam::111122223333:role/r","Code":{}}`, `{"FunctionName":"g","Role":"arn:aws:iam::111122223333:role/r","Code":{"ZipFile":"x"},"SnapStart":{"ApplyOn":"None"},"PublishToLatestPublished":true}`, Options{Replace: true})
+	// Two tags of one key.
+	check(queue, "", `{"QueueName":"q","Tags":[{"Key":"a","Value":"1"},{"Key":"b","Value":"1"},{"Key":"a","Value":"2"}]}`, Options{},
+		"warning: aws.sqs.queues q: tags has two tags with the key a")
 	// No update handler.
 	check("AWS::Lambda::LayerVersion", `{"Description":"a"}`, `{"Description":"b"}`, Options{},
 		`aws.lambda.layer_versions id: AWS offers no update of this type through Cloud Control (SET replace = 'allow' deletes the resource and makes it anew)`)
@@ -92,8 +101,17 @@ func TestNew(t *testing.T) {
 	if !strings.Contains(e.Format(), "aws.connect.users abara: instance_arn is required") {
 		t.Error(e.Format())
 	}
-	s, err := New(Place{}, []Intent{of(t, "AWS::S3::Bucket", `{"BucketName":"a-bucket"}`, `{"BucketName":"a-bucket"}`)}, Options{})
+	same := of(t, "AWS::S3::Bucket", `{"BucketName":"a-bucket"}`, `{"BucketName":"a-bucket"}`)
+	s, err := New(Place{}, []Intent{same}, Options{})
 	if err != nil || len(s.Changes) != 0 {
+		t.Errorf("got %v, %v", s, err)
+	}
+	// A name twice is doubtful, where AWS gives identifiers; a Name tag is not.
+	named, tagged := of(t, queue, "", `{"QueueName":"q"}`), of(t, "AWS::EC2::VPC", "", `{"CidrBlock":"10.0.0.0/16","Tags":[{"Key":"Name","Value":"v"}]}`)
+	elsewhere := named
+	elsewhere.Region = "eu-west-1"
+	s, err = New(Place{}, []Intent{same, named, tagged, elsewhere, tagged, named}, Options{Strict: true})
+	if err != nil || len(s.Warnings) != 1 || s.Warnings[0].Intent != 5 || s.Warnings[0].String() != "aws.sqs.queues q: is the name of more than one of the new resources" {
 		t.Errorf("got %v, %v", s, err)
 	}
 }

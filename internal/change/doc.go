@@ -8,9 +8,9 @@
 // # Layers
 //
 //	tree.go number.go rules.go secret.go   JSON as it is; what a type says of its places
-//	check.go validate.go                   intents against the schema: all problems at once
+//	check.go validate.go problem.go        intents against the schema: all problems at once
 //	equal.go transform.go                  is what was read what is wanted?
-//	diff.go patch.go                       what changes, and the smallest RFC 6902 patch for it
+//	diff.go patch.go given.go              what changes, and the smallest RFC 6902 patch for it
 //	change.go order.go                     the change set: what waits for what
 //	plan.go save.go guard.go verify.go     how it is shown, kept, refused, held against what is there
 //	journal.go lock.go history.go once.go  what was about to be done, and what became of it; one process, once

@@ -132,6 +132,8 @@ func TestSecrets(t *testing.T) {
 		`{"Environment":{"Variables":{"API_TOKEN":"(sensitive)","DB_HOST":"h","DB_PASSWORD":"(sensitive)","SECRET_ARN":"arn:x"}}}`)
 	check("AWS::ECS::TaskDefinition", `{"ContainerDefinitions":[{"Environment":[{"Name":"DB_PASSWORD","Value":"x"},{"Name":"HOST","Value":"h"}],"Secrets":[{"Name":"S","ValueFrom":"arn:s"}]}]}`,
 		`{"ContainerDefinitions":[{"Environment":[{"Name":"DB_PASSWORD","Value":"(sensitive)"},{"Name":"HOST","Value":"h"}],"Secrets":[{"Name":"S","ValueFrom":"arn:s"}]}]}`)
+	check("AWS::Lambda::Function", `{"Environment":{"Variables":{"AT":"https://h:8080/a@b","DB_URL":"postgres://app:x@h/db","USER_URL":"https://u@h"}}}`,
+		`{"Environment":{"Variables":{"AT":"https://h:8080/a@b","DB_URL":"(sensitive)","USER_URL":"https://u@h"}}}`)
 	check("AWS::RDS::DBInstance", `{"DBInstanceIdentifier":"d","ManageMasterUserPassword":true,"MasterUserPassword":"p","MasterUserSecret":{"KmsKeyId":"k","SecretArn":"arn:s"}}`,
 		`{"DBInstanceIdentifier":"d","ManageMasterUserPassword":true,"MasterUserPassword":"(sensitive)","MasterUserSecret":{"KmsKeyId":"k","SecretArn":"arn:s"}}`)
 	check("AWS::SecretsManager::Secret", `{"Id":"arn:aws:secretsmanager:us-east-1:111122223333:secret:x","Name":"x","SecretString":"s"}`, `{"Id":"arn:aws:secretsmanager:us-east-1:111122223333:secret:x","Name":"x","SecretString":"(sensitive)"}`)

@@ -16,7 +16,8 @@ type History struct {
 	Closed  bool // every change has its end
 	Changes []Past
 
-	plan saved
+	plan   saved
+	undone []*History // sets that took this one back, or some of it
 }
 
 // A State is how far a change has come.
@@ -72,6 +73,10 @@ func (h *History) clone() *History {
 			out.Changes[i].parts[p].calls = slices.Clone(out.Changes[i].parts[p].calls)
 		}
 	}
+	out.undone = slices.Clone(h.undone)
+	for i, u := range out.undone {
+		out.undone[i] = u.clone()
+	}
 	return &out
 }
 
@@ -96,15 +101,31 @@ func (h *History) Unfinished() bool {
 // again.
 func (h *History) Set(c Catalog) (*Set, error) { return loadText(mustJSON(h.plan), c) }
 
+var recordKinds = []string{"set", "call", "event", "end", "close", "drop"}
+
+// Left gives what of a set was never sent, to show it.
+func (s *Set) Left(h *History) *Set {
+	out := *s
+	out.Changes = slices.DeleteFunc(slices.Clone(s.Changes), func(c *Change) bool { return h.Dropped || h.Changes[c.Number-1].State != NotSent })
+	return &out
+}
+
 // journalBuilder makes histories of records.
 type journalBuilder struct{ sets []*History }
 
 func (b *journalBuilder) add(r record) error {
+	if !slices.Contains(recordKinds, r.Kind) {
+		return fmt.Errorf("a record of kind %q: the journal is a newer skyql's", r.Kind)
+	}
 	if r.Kind == "set" {
 		if r.Plan == nil {
 			return fmt.Errorf("set %s without a plan", r.Set)
 		}
-		b.sets = append(b.sets, newHistory(r))
+		h := newHistory(r)
+		if i := slices.IndexFunc(b.sets, func(x *History) bool { return x.ID == r.Plan.Undoes }); i >= 0 {
+			b.sets[i].undone = append(b.sets[i].undone, h)
+		}
+		b.sets = append(b.sets, h)
 		return nil
 	}
 	i := len(b.sets) - 1
@@ -160,10 +181,14 @@ func (h *History) add(r record) error {
 		}
 	case "end":
 		p.end(part, r)
-	default:
-		return fmt.Errorf("a record of kind %q: the journal is a newer skyql's", r.Kind)
 	}
 	return nil
+}
+
+// half reports whether a replacement has made its first call and not its second:
+// one of the two resources is there too much or too little.
+func (p *Past) half() bool {
+	return p.Action == Replace && p.parts[0].outcome == Done && p.parts[1].outcome != Done
 }
 
 // creating reports whether a part of a change makes a resource.

@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -220,8 +221,11 @@ func readJournal(text []byte) (sets []*History, whole int64, err error) {
 		line, rest, ended := bytes.Cut(text, []byte("\n"))
 		r, ok := decodeRecord(line)
 		if !ok || !ended {
-			if torn(rest) {
-				break
+			switch {
+			case torn(rest) && n == 1 && !begun.Match(text):
+				return nil, 0, fmt.Errorf("no line of it is a record: the file %s is damaged, or isn't skyql's. Move it away to go on without it", journalName)
+			case torn(rest):
+				return b.sets, whole, nil
 			}
 			return nil, 0, fmt.Errorf("line %d is damaged, and more follows: what was asked of AWS can't be told any more. Move the file %s away to go on without it", n, journalName)
 		}
@@ -233,6 +237,9 @@ func readJournal(text []byte) (sets []*History, whole int64, err error) {
 	}
 	return b.sets, whole, nil
 }
+
+// begun is what a crash may leave of the very first record: all of a file.
+var begun = regexp.MustCompile(`^(\x00*|[0-9a-f]{0,8}|[0-9a-f]{8} [^\n]*)$`)
 
 // torn reports whether nothing that follows a broken line is a record: then the
 // line is where a crash cut the file off.
@@ -371,8 +378,12 @@ func (j *Journal) Find(id string) (*History, error) {
 
 // Drop forgets what is still open of a set: it is never gone on with.
 func (j *Journal) Drop(id string) error {
-	if _, err := j.Find(id); err != nil {
+	h, err := j.Find(id)
+	if err != nil {
 		return err
+	}
+	if !h.Unfinished() {
+		return sqlerr.New("55000", "nothing of change set %s is open", id)
 	}
 	return j.append(record{Kind: "drop", Set: id, Time: time.Now()})
 }

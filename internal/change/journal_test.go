@@ -100,9 +100,45 @@ func TestJournalDamage(t *testing.T) {
 	if err := os.WriteFile(file, append(bytes.Clone(whole), newer...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := OpenJournal(dir); err == nil {
-		t.Error("a record of an unknown kind is passed over")
+	if _, err := OpenJournal(dir); err == nil || !strings.Contains(err.Error(), `"dance": the journal is a newer skyql's`) {
+		t.Errorf("a record of an unknown kind: %v", err)
 	}
+}
+
+// A file that begins with no record is somebody else's, or all of it is damaged:
+// it is not written over. What a crash leaves of the first record is.
+func TestJournalForeign(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	written(t, dir, 1)
+	file := filepath.Join(dir, journalName)
+	whole, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	first := whole[:bytes.IndexByte(whole, '\n')]
+	check := func(name string, text []byte, takes bool) {
+		t.Helper()
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j, err := OpenJournal(dir)
+		if err == nil {
+			j.Close()
+		}
+		after, _ := os.ReadFile(file)
+		if takes && (err != nil || len(after) > 0) || !takes && (err == nil || !strings.Contains(err.Error(), "is damaged") || !bytes.Equal(after, text)) {
+			t.Errorf("%s: %v, %d bytes became %d", name, err, len(text), len(after))
+		}
+	}
+	check("nothing", nil, true)
+	check("torn sum", whole[:5], true)
+	check("torn record", first[:len(first)/2], true)
+	check("zeros", make([]byte, 512), true)
+	check("text", []byte("hello world\n"), false)
+	check("diary", []byte("dear diary"), false)
+	check("line ends", bytes.ReplaceAll(whole, []byte("\n"), []byte("\r\n")), false)
+	check("spoilt", append([]byte("x"), whole...), false)
 }
 
 func TestJournalLock(t *testing.T) {
@@ -277,6 +313,9 @@ func TestDrop(t *testing.T) {
 		}
 		if err := j.Drop(h.ID); err != nil {
 			t.Fatal(err)
+		}
+		if err := j.Drop(h.ID); err == nil || !strings.Contains(err.Error(), "nothing of change set "+h.ID+" is open") {
+			t.Error(err)
 		}
 		if err := j.Drop("nonsense"); err == nil {
 			t.Error("dropped a set that isn't there")

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/sqlerr"
 )
 
@@ -29,6 +30,9 @@ func (s *Set) order() error {
 	}
 	made, gone := newReferents(), newReferents()
 	for i, c := range s.Changes {
+		if c.Table.Type == catalog.RequestType {
+			continue // to cancel one request has nothing to do with what others ask for
+		}
 		if c.Action == Create || c.Action == Replace {
 			made.add(i, c, c.after)
 		}

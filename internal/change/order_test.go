@@ -1,6 +1,7 @@
 package change
 
 import (
+	"encoding/json"
 	"strings"
 	"testing"
 
@@ -56,6 +57,15 @@ func TestOrder(t *testing.T) {
 	check("-g-2026-bucket -g-2026-bucket>g-2026-bucket", gone(of(t, "AWS::S3::Bucket", "", `{"BucketName":"g-2026-bucket"}`), "g-2026-bucket"), gone(of(t, "AWS::S3::BucketPolicy", "", `{"Bucket":"g-2026-bucket","PolicyDocument":{}}`), "g-2026-bucket"))
 	// By identifier, and in a policy's text.
 	check("+g +u>g", of(t, "AWS::S3::BucketPolicy", "", `{"Bucket":"u","PolicyDocument":"{\"Statement\":[{\"Resource\":\"arn:aws:s3:::g/*\"}]}"}`), of(t, "AWS::S3::Bucket", "", `{"BucketName":"g"}`))
+	// To cancel requests waits for nothing, though their models name one another.
+	requests, err := catalog.Embedded().WithCloudControl().Table(catalog.RequestType)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cancel := func(token, identifier, topic string) in {
+		return in{Table: requests, Identifier: token, Before: json.RawMessage(`{"RequestToken":"` + token + `","Identifier":"` + identifier + `","ResourceModel":{"TopicArn":"` + topic + `"}}`)}
+	}
+	check("-11111111-aaaa -22222222-bbbb", cancel("11111111-aaaa", "arn:aws:sns:x:1:a", "arn:aws:sns:x:1:b"), cancel("22222222-bbbb", "arn:aws:sns:x:1:b", "arn:aws:sns:x:1:a"))
 	// Deletions in reverse.
 	check("-f -runner>f", gone(role("runner"), "runner"), gone(function("f", "arn:aws:iam::111122223333:role/runner"), "f"))
 	// What refers to something deleted lets it go first.

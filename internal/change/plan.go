@@ -458,26 +458,3 @@ func (c *Change) maskedText(model map[string]any) json.RawMessage {
 	m, _ := c.rules.masked(model)
 	return encode(m)
 }
-
-// maskedPatch shows the operations without the secrets in their values.
-func (c *Change) maskedPatch() []Operation {
-	ops := c.Patch
-	if c.Given {
-		ops, _ = ParsePatch(c.given) // it was read before
-	}
-	out := slices.Clone(ops)
-	for i, op := range out {
-		if op.Value == nil || op.Path == "" {
-			continue
-		}
-		at := steps(op.Path)
-		v, err := parse(op.Value)
-		if err != nil {
-			continue
-		}
-		holder, _ := lookup(c.after, at[:len(at)-1])
-		o, _ := holder.(map[string]any)
-		out[i].Value = encode(c.rules.maskedAt(at, v, o))
-	}
-	return out
-}

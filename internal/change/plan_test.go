@@ -323,6 +323,26 @@ func TestReport(t *testing.T) {
 	}
 }
 
+// Results of the same name are told apart.
+func TestReportLabels(t *testing.T) {
+	t.Parallel()
+	role := of(t, "AWS::IAM::Role", "", `{"RoleName":"worker","AssumeRolePolicyDocument":{}}`)
+	function := of(t, "AWS::Lambda::Function", "", `{"FunctionName":"worker","Role":"r","Code":{"ZipFile":"x"}}`)
+	here, there, other := of(t, queue, "", `{"QueueName":"q"}`), of(t, queue, "", `{"QueueName":"q"}`), of(t, queue, "", `{"QueueName":"other"}`)
+	there.Region = "eu-west-1"
+	s, err := New(Place{}, []Intent{role, function, here, there, other}, Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &Report{Set: s}
+	for _, c := range s.Changes {
+		r.Results = append(r.Results, Result{Change: c, Outcome: Done})
+	}
+	if diff := cmp.Diff([]string{"aws.iam.roles worker", "aws.lambda.functions worker", "q  111122223333 us-east-1", "q  111122223333 eu-west-1", "other"}, r.labels()); diff != "" {
+		t.Error(diff)
+	}
+}
+
 // The way back of each kind of change, and what has none.
 func TestUndo(t *testing.T) {
 	t.Parallel()

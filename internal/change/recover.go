@@ -49,7 +49,7 @@ func (w *work) settle(last pastCall) end {
 		return w.look("asked longer ago than its token lives")
 	case age < -clockSlack:
 		return w.look("the clock has gone back")
-	case w.op != cloudcontrol.OpDelete && last.body == nil && len(w.c.missing) > 0:
+	case last.body == nil && w.c.lacks(w.op):
 		return w.look("its secrets are not given")
 	case age > staleAfter && w.overtaken():
 		return w.look("the resource has changed since")

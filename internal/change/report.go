@@ -13,15 +13,16 @@ import (
 func (r *Report) WriteText(w io.Writer) error {
 	var b strings.Builder
 	width := 0
-	for _, x := range r.Results {
-		width = max(width, len([]rune(x.label())))
+	labels := r.labels()
+	for _, l := range labels {
+		width = max(width, len([]rune(l)))
 	}
-	width = min(width, 40)
-	for _, x := range r.Results {
+	width = min(width, 60)
+	for i, x := range r.Results {
 		if x.Outcome == Skipped && r.Unsent > 0 && x.Message == neverSentText {
 			continue // they are counted below
 		}
-		fmt.Fprintf(&b, "  %-*s  %s\n", width, x.label(), x.outcome())
+		fmt.Fprintf(&b, "  %-*s  %s\n", width, labels[i], x.outcome())
 		for _, l := range x.details() {
 			fmt.Fprintf(&b, "  %-*s  %s\n", width, "", l)
 		}
@@ -29,6 +30,33 @@ func (r *Report) WriteText(w io.Writer) error {
 	b.WriteString(r.Summary() + "\n")
 	_, err := io.WriteString(w, b.String())
 	return err
+}
+
+// labels name the results. Where two would be called the same, the table is said
+// too, and the account and region if they are what differs.
+func (r *Report) labels() []string {
+	out, same := make([]string, len(r.Results)), map[string][]int{}
+	for i, x := range r.Results {
+		out[i] = x.label()
+		same[out[i]] = append(same[out[i]], i)
+	}
+	for l, all := range same {
+		tables, places := map[string]bool{}, map[[2]string]bool{}
+		for _, i := range all {
+			c := r.Results[i].Change
+			tables[c.Table.Name()], places[[2]string{c.Account, c.Region}] = true, true
+		}
+		for _, i := range all {
+			c := r.Results[i].Change
+			if len(tables) > 1 && l != c.Table.Name() {
+				out[i] = c.Table.Name() + " " + out[i]
+			}
+			if len(places) > 1 {
+				out[i] += "  " + c.Account + " " + c.Region
+			}
+		}
+	}
+	return out
 }
 
 func (x Result) label() string {
@@ -72,7 +100,7 @@ func (x Result) details() []string {
 	var out []string
 	if x.Message != "" {
 		said := "AWS says: "
-		if x.Code == "" || ownAdvice(x.Code) != "" || x.Code == "Journal" || x.Outcome == Uncertain {
+		if x.Code == "" || strings.HasPrefix(x.Message, noReason) || ownAdvice(x.Code) != "" || x.Code == "Journal" || x.Outcome == Uncertain {
 			said = ""
 		}
 		for l := range strings.Lines(strings.TrimSpace(x.Message)) {
@@ -85,6 +113,9 @@ func (x Result) details() []string {
 	}
 	if x.HalfMade() {
 		out = append(out, "it may be there half made: "+printable(x.Identifier))
+	}
+	if x.Half != "" && x.Outcome == Failed {
+		out = append(out, x.Half)
 	}
 	if x.Advice != "" {
 		out = append(out, x.Advice)

@@ -18,6 +18,7 @@ type saved struct {
 	ID      string        `json:"id,omitempty"`
 	Place   Place         `json:"place"`
 	Made    time.Time     `json:"made"`
+	Undoes  string        `json:"undoes,omitempty"` // the set that is taken back
 	Changes []savedChange `json:"changes"`
 }
 
@@ -40,7 +41,7 @@ type savedChange struct {
 }
 
 func (s *Set) saved() saved {
-	out := saved{Format: savedFormat, ID: s.ID, Place: s.Place, Made: s.Made}
+	out := saved{Format: savedFormat, ID: s.ID, Place: s.Place, Made: s.Made, Undoes: s.Undoes}
 	for _, c := range s.Changes {
 		x := savedChange{Action: c.Action.Word(), Type: c.Table.Type, Account: c.Account, Region: c.Region, Identifier: c.Identifier, Name: c.Name,
 			Before: c.maskedText(c.before), After: c.maskedText(c.after), ReadAt: c.ReadAt, Creates: c.creates, Needs: s.Needs(c)}
@@ -49,7 +50,7 @@ func (s *Set) saved() saved {
 		}
 		if c.Given {
 			x.Given = c.given
-			if len(x.Secrets) > 0 {
+			if c.secretGiven() {
 				x.Given = mustJSON(c.maskedPatch())
 			}
 		}
@@ -80,9 +81,11 @@ func (c *Change) secretsSent() [][]string {
 		return all
 	case Update:
 		return slices.DeleteFunc(all, func(at []string) bool {
-			return !slices.ContainsFunc(c.diffs, func(d diff) bool {
-				return len(d.at) <= len(at) && fits(d.at, at) || len(at) <= len(d.at) && fits(at, d.at)
-			})
+			touches := func(p []string) bool {
+				return len(p) <= len(at) && fits(p, at) || len(at) <= len(p) && fits(at, p)
+			}
+			return !slices.ContainsFunc(c.diffs, func(d diff) bool { return touches(d.at) }) &&
+				!(c.Given && slices.ContainsFunc(c.operationsSent(), func(o Operation) bool { return o.Value != nil && touches(steps(o.Path)) }))
 		})
 	}
 	return nil
@@ -122,7 +125,7 @@ func loadText(text []byte, c Catalog) (*Set, error) {
 	if in.Format != savedFormat {
 		return nil, refuse("this is no plan file of skyql")
 	}
-	s := &Set{ID: in.ID, Place: in.Place, Made: in.Made, needs: make([][]int, len(in.Changes))}
+	s := &Set{ID: in.ID, Place: in.Place, Made: in.Made, Undoes: in.Undoes, needs: make([][]int, len(in.Changes))}
 	book := ruleBook{}
 	for i, x := range in.Changes {
 		ch, err := x.change(c, book)
@@ -256,26 +259,16 @@ func (s *Set) Give(params map[string]string) error {
 	return nil
 }
 
-// refilled puts the secrets of After back into the user's own patch.
-func (c *Change) refilled() []byte {
-	ops, err := ParsePatch(c.given)
-	if err != nil {
-		return c.given
-	}
-	for i, op := range ops {
-		if op.Value == nil || op.Op == "test" {
-			continue
-		}
-		if v, ok := lookup(c.after, steps(op.Path)); ok {
-			ops[i].Value = encode(v)
+// complete refuses a set that misses secrets. Of a set that is gone on with,
+// only what was never sent needs them.
+func (s *Set) complete(h *History) error {
+	missing := slices.DeleteFunc(s.Missing(), func(x Secret) bool { return h != nil && h.Changes[x.Change-1].State != NotSent })
+	for i, c := range s.Changes {
+		if (h == nil || h.Changes[i].State == NotSent) && len(c.missing) == 0 && c.maskedGiven() {
+			return refuse("%s: its patch document holds a secret that it only tests for or takes back, which is kept nowhere and can't be given again", c).
+				WithHint("run the statement again")
 		}
 	}
-	return mustJSON(ops)
-}
-
-// complete refuses a set that misses secrets.
-func (s *Set) complete() error {
-	missing := s.Missing()
 	if len(missing) == 0 {
 		return nil
 	}

@@ -2,6 +2,7 @@ package change
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 )
@@ -10,7 +11,8 @@ import (
 const Sensitive = "(sensitive)"
 
 // A secret's value is text that the schema calls write-only, or whose name, or
-// the name beside it in a key/value pair, says so. What a resource is
+// the name beside it in a key/value pair, says so, or an URL with a password in
+// it. What a resource is
 // identified by is none: without it nothing could be asked again.
 func (r *rules) secret(at []string, v any, holder map[string]any) bool {
 	if v == nil || r.identifier.covers(at) {
@@ -20,7 +22,11 @@ func (r *rules) secret(at []string, v any, holder map[string]any) bool {
 		return true
 	}
 	last := at[len(at)-1]
-	if _, ok := v.(string); !ok || aboutSecret(last) {
+	s, ok := v.(string)
+	if ok && strings.Contains(s, "://") && userInfo.MatchString(s) {
+		return true
+	}
+	if !ok || aboutSecret(last) {
 		return false
 	}
 	if slices.ContainsFunc(at, secretName) {
@@ -38,6 +44,7 @@ func (r *rules) secret(at []string, v any, holder map[string]any) bool {
 }
 
 var (
+	userInfo    = regexp.MustCompile(`://[^/\s:@]*:[^/\s@]+@`) // RFC 3986, section 3.2.1
 	secretWords = []string{"password", "passphrase", "passwd", "secret", "token", "privatekey", "apikey", "credentials"}
 	// These endings make of a secret's name the name of something about it.
 	openEndings = []string{"arn", "arns", "id", "ids", "name", "names", "type", "types", "identifier", "policy", "validity", "units", "enabled", "status",

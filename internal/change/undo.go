@@ -21,11 +21,21 @@ func Undo(ctx context.Context, h *History, s *Set, at Place, clouds Clouds) (int
 	}
 	for i := len(h.Changes) - 1; i >= 0; i-- {
 		p, c := h.Changes[i], s.Changes[i]
-		if p.State != StateDone {
+		if p.State != StateDone && !(p.State == StateFailed && p.half()) {
 			if p.State != NotSent && p.State != StateSkipped {
 				notes = append(notes, fmt.Sprintf("%s: %s, so there is nothing sure to take back", c, p.State))
 			}
 			continue
+		}
+		if c.deleted(p) {
+			why, err := h.revived(ctx, c, clouds)
+			if err != nil {
+				return nil, nil, fmt.Errorf("undo %s: %w", c, err)
+			}
+			if why != "" {
+				notes = append(notes, fmt.Sprintf("%s: %s", c, why))
+				continue
+			}
 		}
 		in, more, err := c.undo(ctx, p, clouds)
 		if err != nil {
@@ -39,6 +49,41 @@ func Undo(ctx context.Context, h *History, s *Set, at Place, clouds Clouds) (int
 	return intents, notes, nil
 }
 
+// deleted reports whether a change has deleted its resource and made no other
+// in its place.
+func (c *Change) deleted(p Past) bool { return c.Action == Delete || p.half() && !c.creates }
+
+// revived says who has made a deleted resource anew already, or "": where AWS
+// gives the names, nothing else would keep it from being made once more.
+func (h *History) revived(ctx context.Context, c *Change, clouds Clouds) (string, error) {
+	for _, u := range h.undone {
+		i := slices.IndexFunc(u.plan.Changes, func(x savedChange) bool { return x.Identifier == c.revival() && x.Type == c.Table.Type })
+		if i < 0 {
+			continue
+		}
+		switch p := u.Changes[i]; p.State {
+		case Open, StateUnknown:
+			return fmt.Sprintf("may have been made anew by change set %s: skyql recover", u.ID), nil
+		case StateDone:
+			cloud, err := clouds(ctx, c.Account, c.Region)
+			if err != nil {
+				return "", err
+			}
+			_, err = cloud.Get(ctx, c.Table.Type, p.Identifier)
+			if err == nil {
+				return fmt.Sprintf("was made anew by change set %s, as %s", u.ID, p.Identifier), nil
+			}
+			if !errors.Is(err, cloudcontrol.ErrNotFound) {
+				return "", err
+			}
+		}
+	}
+	return "", nil
+}
+
+// revival is the placeholder of a resource that is made anew.
+func (c *Change) revival() string { return Placeholder + "undo-" + fmt.Sprint(c.Number) }
+
 // undo gives the way back of one change.
 func (c *Change) undo(ctx context.Context, p Past, clouds Clouds) (*Intent, []string, error) {
 	in := &Intent{Table: c.Table, Account: c.Account, Region: c.Region, Identifier: p.Identifier, ReadAt: time.Now()}
@@ -46,7 +91,7 @@ func (c *Change) undo(ctx context.Context, p Past, clouds Clouds) (*Intent, []st
 	if err != nil {
 		return nil, nil, err
 	}
-	if c.Action == Delete {
+	if c.deleted(p) {
 		return c.revive(ctx, in, cloud)
 	}
 	d, err := cloud.Get(ctx, c.Table.Type, p.Identifier)
@@ -57,7 +102,7 @@ func (c *Change) undo(ctx context.Context, p Past, clouds Clouds) (*Intent, []st
 		return nil, nil, err
 	}
 	in.Before = d.Properties
-	if c.Action == Create {
+	if c.Action == Create || p.half() {
 		return in, nil, nil
 	}
 	now, err := parseModel(d.Properties)
@@ -129,7 +174,7 @@ func (c *Change) revive(ctx context.Context, in *Intent, cloud Reader) (*Intent,
 		}
 		in.Identifier = id
 	} else {
-		in.Identifier = Placeholder + "undo-" + fmt.Sprint(c.Number)
+		in.Identifier = c.revival()
 		why = "AWS gives it a new identifier: what refers to the old one has to be changed"
 	}
 	after, notes := c.lostSecrets(model, why)
@@ -158,8 +203,9 @@ func (c *Change) lostSecrets(model map[string]any, why string) (map[string]any, 
 	return out, notes
 }
 
-// dropMasked leaves out members that stand for a secret.
-func dropMasked(v any) {
+// dropMasked gives a value without the members and elements that stand for a
+// secret. It may change what it is handed.
+func dropMasked(v any) any {
 	switch v := v.(type) {
 	case map[string]any:
 		for k, x := range v {
@@ -167,11 +213,14 @@ func dropMasked(v any) {
 				delete(v, k)
 				continue
 			}
-			dropMasked(x)
+			v[k] = dropMasked(x)
 		}
 	case []any:
-		for _, x := range v {
-			dropMasked(x)
+		v = slices.DeleteFunc(v, func(x any) bool { return x == Sensitive })
+		for i, x := range v {
+			v[i] = dropMasked(x)
 		}
+		return v
 	}
+	return v
 }

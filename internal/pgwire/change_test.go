@@ -332,6 +332,7 @@ I`)
 		t.Error(got)
 	}
 	// Who wants to read only is held to it.
+	check("DELETE FROM sqs.quues", "ERROR 42P01 table sqs.quues does not exist\nHINT did you mean aws.sqs.queues?\nI")
 	check("BEGIN READ ONLY; DELETE FROM sqs.queues WHERE queue_name = 'a'", "BEGIN\nERROR 25006 cannot execute DELETE in a read-only transaction\nHINT SET default_transaction_read_only = off, or BEGIN READ WRITE\nE")
 	check("COMMIT; SHOW transaction_read_only", "ROLLBACK\ntransaction_read_only\noff\nSHOW\nI")
 	check("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY; DELETE FROM sqs.queues WHERE queue_name = 'a'", "SET\nERROR 25006 cannot execute DELETE in a read-only transaction\nHINT SET default_transaction_read_only = off, or BEGIN READ WRITE\nI")

@@ -149,14 +149,14 @@ func (st *State) lines(text []byte, each func(record) error) error {
 	for len(text) > 0 {
 		end := bytes.IndexByte(text, '\n')
 		if end < 0 {
-			return nil // not finished
+			return st.unfinished(text)
 		}
 		line := text[:end]
 		text = text[end+1:]
 		r, err := readRecord(line)
 		if err != nil {
-			if len(text) == 0 {
-				return nil // the last one counts as not finished
+			if len(text) == 0 { // the last one counts as not finished
+				return st.unfinished(line)
 			}
 			return st.damaged(err)
 		}
@@ -173,6 +173,16 @@ func (st *State) lines(text []byte, each func(record) error) error {
 		st.records++
 	}
 	return nil
+}
+
+// unfinished passes over what a crash has left of a line. Of the first line only
+// the beginning of a header can be left: anything else is another's file.
+func (st *State) unfinished(line []byte) error {
+	head := record{Header: &header{stateVersion, st.world}}.line()
+	if st.offset > 0 || bytes.HasPrefix(head, line) || len(bytes.Trim(line, "\x00")) == 0 {
+		return nil
+	}
+	return st.damaged(errors.New("it does not begin as a state of this version does"))
 }
 
 func (st *State) damaged(err error) error {

@@ -179,6 +179,10 @@ func TestStateRefused(t *testing.T) {
 	check(text[second:], "one", "is damaged at byte 0: it does not begin as a state of this version does")
 	check(text, "two", `keeps the world "one", not "two"`)
 	check([]byte("hello\nworld\n"), "one", "is damaged at byte 0: a line has no checksum")
+	// One line, or none, of somebody else's is no line that was not finished.
+	for _, other := range []string{"hello", "hello\n", "7189bd9b "} {
+		check([]byte(other), "one", "is damaged at byte 0: it does not begin as a state of this version does")
+	}
 }
 
 // A long history is written anew as what it comes to.

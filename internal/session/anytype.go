@@ -113,6 +113,11 @@ func (w *writing) retype(x *wanted, c engine.Changed, set map[string]json.RawMes
 // ofType finds the table of a type that a statement names by a value.
 func (w *writing) ofType(name string) (*catalog.Table, error) {
 	t, err := w.catalog.Any(name)
+	if _, known := w.catalog.ByType(name); err == nil && !known {
+		if near := w.catalog.NearTypes(name); len(near) > 0 {
+			w.notify("%s is no type of the catalog: did you mean %s?", name, strings.Join(near, ", "))
+		}
+	}
 	if err == nil && t.Service != w.table.Service || err == nil && t.Type != catalog.RequestType && t.Type != catalog.ResourceType {
 		return t, nil
 	}

@@ -24,6 +24,10 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 	if len(st.Target) == 2 && strings.EqualFold(st.Target[0].Text, "skyql") {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "the tables of skyql can only be read").At(st.Text, st.Target[0].Pos)
 	}
+	if s.misnamed(st) {
+		_, _, err := s.tableOf(st, st.Target)
+		return nil, err
+	}
 	if s.tx != nil {
 		return nil, sqlerr.New(sqlerr.FeatureNotSupported, "a transaction is for the tables of AWS alone: %s would be done at once", st.Word).At(st.Text, 0).WithHint("COMMIT or ROLLBACK first")
 	}
@@ -54,6 +58,16 @@ func (s *Session) change(ctx context.Context, st syntax.Statement) (*engine.Rows
 		return nil, s.here(err, text, st, p)
 	}
 	return nil, nil
+}
+
+// misnamed reports whether a statement changes a table of a service that has none
+// of the name.
+func (s *Session) misnamed(st syntax.Statement) bool {
+	t := st.Target
+	if _, _, ok := s.cloudTable(t); ok || st.Verb != syntax.Write {
+		return false
+	}
+	return len(t) > 2 && isProvider(t[0].Text) || len(t) == 2 && len(s.catalog.Entries(t[0].Text)) > 0 && !s.localSchema(t[0].Text)
 }
 
 // Changing reports whether a script has a statement that changes the cloud.

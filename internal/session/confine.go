@@ -52,6 +52,9 @@ func (s *Session) permitWrite(st syntax.Statement) error {
 	case cloud && st.Verb == syntax.Write:
 		return sqlerr.New(readOnlyTransaction, "cannot execute %s: this server only reads", st.Word).At(st.Text, 0).
 			WithHint("skyql server --allow-writes, for whoever runs the server")
+	case s.mayWrite() && s.misnamed(st):
+		_, _, err := s.tableOf(st, st.Target)
+		return err
 	case s.mayWrite():
 		return sqlerr.New(sqlerr.FeatureNotSupported, "cannot execute %s: this server has no tables but those of AWS", st.Word).At(st.Text, 0)
 	}

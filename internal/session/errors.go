@@ -57,6 +57,21 @@ func arrowHint(st syntax.Statement, err error) error {
 	return err
 }
 
+// listHint shows how an element is added to a list that is kept as JSON, such as
+// tags: DuckDB concatenates lists of one type.
+func listHint(st syntax.Statement, err error) error {
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || e.Hint != "" || !strings.HasPrefix(e.Message, "cannot concatenate types JSON and ") {
+		return err
+	}
+	for i, t := range st.Tokens {
+		if i > 0 && t.IsOp("||") && st.Tokens[i-1].IsName() {
+			return e.WithHint("%s::JSON[] || [{…}::JSON]", st.Tokens[i-1].Text)
+		}
+	}
+	return err
+}
+
 // roundUp gives a number that leaves room: 1,200 becomes 10,000.
 func roundUp(n int) int {
 	out := 10

@@ -53,7 +53,9 @@ func (s *Session) fetch(ctx context.Context, c *engine.Copy, p *plan.Plan, loade
 			s.checkKeys(sc)
 			s.unlimit(sc)
 			if keep != nil {
-				s.addRecent(ctx, sc)
+				if err := s.addRecent(ctx, sc); err != nil {
+					return err
+				}
 			}
 			if len(sc.Boxes) > 0 {
 				scans = append(scans, sc)
@@ -88,15 +90,24 @@ func (s *Session) unlimit(sc *plan.Scan) {
 }
 
 // addRecent adds to a scan that lists what was made in the last minutes.
-func (s *Session) addRecent(ctx context.Context, sc *plan.Scan) {
+func (s *Session) addRecent(ctx context.Context, sc *plan.Scan) error {
 	if sc.Table.Read == nil || !slices.ContainsFunc(sc.Boxes, func(b plan.Box) bool { return b.Identifiers == nil }) {
-		return
+		return nil
 	}
+	boxes := sc.Boxes
 	for _, p := range s.recent(ctx) {
-		if id, ok := recentIn(sc, p); ok && s.inScope(sc, p) {
+		id, ok := recentIn(sc, p)
+		if !ok {
+			continue
+		}
+		switch ok, err := s.inScope(ctx, sc.Table, boxes, p); {
+		case err != nil:
+			return err
+		case ok:
 			sc.Boxes = append(sc.Boxes, plan.Box{Accounts: plan.NewSet(p.Account), Regions: plan.NewSet(p.Region), Identifiers: plan.NewSet(id)})
 		}
 	}
+	return nil
 }
 
 // maxAge is how old what is read may be. Records change by themselves.
@@ -107,15 +118,43 @@ func (s *Session) maxAge(scans []*plan.Scan) time.Duration {
 	return s.settings.Cache
 }
 
-// inScope reports whether a scan may list what was made somewhere.
-func (s *Session) inScope(sc *plan.Scan, p change.Past) bool {
-	return slices.ContainsFunc(sc.Boxes, func(b plan.Box) bool {
-		inAccounts := b.Accounts == nil && (len(s.settings.Accounts) == 0 || slices.ContainsFunc(s.settings.Accounts, isPattern) || slices.Contains(s.settings.Accounts, p.Account)) ||
-			slices.Contains(b.Accounts, p.Account)
-		inRegions := b.Regions == nil && (sc.Table.Global || len(s.settings.Regions) == 0 || slices.ContainsFunc(s.settings.Regions, isPattern) || slices.Contains(s.settings.Regions, p.Region)) ||
-			slices.Contains(b.Regions, p.Region)
-		return inAccounts && inRegions
-	})
+// inScope reports whether one of the boxes lists what was made somewhere: what
+// they leave open is as the settings say, and the profile where they don't.
+func (s *Session) inScope(ctx context.Context, t *catalog.Table, boxes []plan.Box, p change.Past) (bool, error) {
+	link, err := s.connect(ctx)
+	if err != nil {
+		return false, err
+	}
+	me, err := link.cloud.Identity(ctx)
+	if err != nil {
+		return false, err
+	}
+	for _, b := range boxes {
+		if b.Identifiers != nil {
+			continue
+		}
+		accounts, regions := []string(b.Accounts), []string(b.Regions)
+		if accounts == nil {
+			if accounts, err = s.accounts(ctx, link.cloud, me.Account); err != nil {
+				return false, err
+			}
+		}
+		if !slices.Contains(accounts, p.Account) {
+			continue
+		}
+		if regions == nil && t.Global {
+			return true, nil
+		}
+		if regions == nil {
+			if regions, err = s.regions(ctx, link.cloud, p.Account); err != nil {
+				return false, err
+			}
+		}
+		if slices.Contains(regions, p.Region) {
+			return true, nil
+		}
+	}
+	return false, nil
 }
 
 func (s *Session) fetchStage(ctx context.Context, scans []*plan.Scan, l *loading) error {

@@ -39,6 +39,8 @@ type pending struct {
 	order  []*wanted
 	covers []change.Coverage
 	made   int // placeholders given so far
+	// readOnly: BEGIN READ ONLY.
+	readOnly bool
 	// shown is the plan as SHOW PLAN has shown it, "" since the last change of
 	// what is wanted.
 	shown string
@@ -110,7 +112,7 @@ func (p *pending) rename(w *wanted) error {
 
 // clone is a copy to fall back on.
 func (p *pending) clone() *pending {
-	c := &pending{rows: map[rowKey]*wanted{}, covers: slices.Clone(p.covers), made: p.made}
+	c := &pending{rows: map[rowKey]*wanted{}, covers: slices.Clone(p.covers), made: p.made, readOnly: p.readOnly}
 	for _, w := range p.order {
 		x := *w
 		x.set = slices.Clone(w.set)

@@ -48,7 +48,11 @@ func (s *Session) scrubStatement(st syntax.Statement) string {
 	c.secret = SecretName
 	if t := s.changes(st); t != nil {
 		c.target = t
-		c.secret = func(name string) bool { return SecretName(name) || writeOnly(t, name) }
+		_, valued := t.Column("value")
+		valued = valued && c.namesSecret()
+		c.secret = func(name string) bool {
+			return SecretName(name) || writeOnly(t, name) || valued && strings.EqualFold(name, "value")
+		}
 	}
 	if st.Word == "SET" && len(c.toks) > 2 && SecretName(c.toks[1].Text) {
 		for i := 3; i < len(c.toks); i++ { // SET x = value takes a bare word too
@@ -57,6 +61,7 @@ func (s *Session) scrubStatement(st syntax.Statement) string {
 	}
 	c.assignments()
 	c.inserts()
+	c.pairs()
 	c.texts()
 	return c.text()
 }
@@ -122,7 +127,9 @@ func (c *scrubber) assignments() {
 			c.before(i - 1)
 		}
 		if i+1 < len(c.toks) && assigns(c.toks[i+1]) {
-			c.expression(i + 1)
+			if c.expression(i+1) && c.target != nil {
+				c.everything(0) // it comes from elsewhere in the statement
+			}
 		}
 	}
 }
@@ -138,8 +145,9 @@ func assigns(t syntax.Token) bool {
 }
 
 // expression hides every constant from token i up to the end of its item: a
-// comma, a closing bracket or a clause outside brackets.
-func (c *scrubber) expression(i int) {
+// comma, a closing bracket or a clause outside brackets. named says that the
+// item has names in it as well.
+func (c *scrubber) expression(i int) (named bool) {
 	depth := 0
 	for ; i < len(c.toks); i++ {
 		t := c.toks[i]
@@ -148,12 +156,55 @@ func (c *scrubber) expression(i int) {
 			depth++
 		case t.IsOp(")"), t.IsOp("]"), t.IsOp("}"):
 			if depth--; depth < 0 {
-				return
+				return named
 			}
 		case depth == 0 && (t.IsOp(",") || t.IsOp(";") || t.Is("WHERE") || t.Is("AND") || t.Is("OR") || t.Is("FROM") || t.Is("RETURNING") || t.Is("WHEN")):
-			return
+			return named
 		case isValue(t):
 			c.hide[i] = true
+		case t.IsName() && !t.Is("NULL") && !t.Is("DEFAULT") && !t.Is("IN") && !t.Is("LIKE") && !t.Is("TO"):
+			named = true
+		}
+	}
+	return named
+}
+
+// namesSecret reports whether a text of the statement is a secret's name, such as
+// that of a parameter: then a value is one.
+func (c *scrubber) namesSecret() bool {
+	return slices.ContainsFunc(c.toks, func(t syntax.Token) bool {
+		return t.Kind == syntax.String && !strings.ContainsAny(t.Text, " \n{[") && SecretName(t.Text)
+	})
+}
+
+// keyNames are what the name is called in a list of names and values.
+var keyNames = []string{"key", "name", "parameterkey", "parametername"}
+
+// pairs hides what stands beside a secret's name in an object: {'Name': 'TOKEN',
+// 'Value': '…'}.
+func (c *scrubber) pairs() {
+	for i, t := range c.toks {
+		if i < 2 || t.Kind != syntax.String || !SecretName(t.Text) || !c.toks[i-1].IsOp(":") && !c.toks[i-1].IsOp(":=") || !slices.Contains(keyNames, strings.ToLower(c.toks[i-2].Text)) {
+			continue
+		}
+		from, depth := i, 0
+		for ; from > 0 && depth <= 0; from-- {
+			switch p := c.toks[from-1]; {
+			case p.IsOp("{"), p.IsOp("("):
+				depth++
+			case p.IsOp("}"), p.IsOp(")"):
+				depth--
+			}
+		}
+		for depth, k := 0, from+1; k < len(c.toks) && depth >= 0; k++ {
+			switch p := c.toks[k]; {
+			case p.IsOp("{"), p.IsOp("("):
+				depth++
+			case p.IsOp("}"), p.IsOp(")"):
+				depth--
+			case isValue(p) && k != i && !c.isMember(k):
+				c.hide[k] = true
+			}
 		}
 	}
 }
@@ -192,18 +243,17 @@ func (c *scrubber) inserts() {
 	}
 	if len(columns) == 0 {
 		if c.target != nil && len(c.target.WriteOnly) > 0 {
-			c.everything(i)
+			c.everything(0)
 		}
 		return
 	}
-	if !slices.Contains(secret, true) {
-		return
+	switch {
+	case !slices.Contains(secret, true):
+	case c.st.Word == "MERGE" || i >= len(c.toks) || !c.toks[i].Is("VALUES"):
+		c.everything(0) // of a source too, be it in front of the INSERT
+	default:
+		c.tuples(i+1, secret)
 	}
-	if i >= len(c.toks) || !c.toks[i].Is("VALUES") {
-		c.everything(i)
-		return
-	}
-	c.tuples(i+1, secret)
 }
 
 // columnList reads the names in the first parentheses behind INTO's table or
@@ -252,9 +302,12 @@ func (c *scrubber) tuples(i int, secret []bool) {
 	}
 }
 
+// isMember reports whether a token is the name of an object's member.
+func (c *scrubber) isMember(i int) bool { return i+1 < len(c.toks) && c.toks[i+1].IsOp(":") }
+
 func (c *scrubber) everything(i int) {
 	for ; i < len(c.toks); i++ {
-		if isValue(c.toks[i]) {
+		if isValue(c.toks[i]) && !c.isMember(i) {
 			c.hide[i] = true
 		}
 	}
@@ -287,6 +340,9 @@ func (c *scrubber) holds(v any) bool {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, member := range v {
+			if s, ok := member.(string); ok && slices.Contains(keyNames, strings.ToLower(name)) && SecretName(s) {
+				return true
+			}
 			if c.secret(name) || c.holds(member) {
 				return true
 			}

@@ -34,6 +34,22 @@ func TestScrub(t *testing.T) {
 	check(`\set db_password hunter2`, `\set db_password <hidden>`)
 	// Inside other values.
 	check(`UPDATE aws.connect.users SET x = {'Name': 'a', 'Password': 'x'}`, `UPDATE aws.connect.users SET x = {'Name': 'a', 'Password': <hidden>}`)
+	// A secret that comes from elsewhere in the statement.
+	check(`MERGE INTO aws.secretsmanager.secrets s USING (VALUES ('a', 'x')) v(n, p) ON s.name = v.n WHEN NOT MATCHED THEN INSERT (name, secret_string) VALUES (v.n, v.p)`,
+		`MERGE INTO aws.secretsmanager.secrets s USING (VALUES (<hidden>, <hidden>)) v(n, p) ON s.name = v.n WHEN NOT MATCHED THEN INSERT (name, secret_string) VALUES (v.n, v.p)`)
+	check(`WITH w AS (SELECT 'x' AS p) INSERT INTO aws.secretsmanager.secrets (name, secret_string) SELECT 'c', p FROM w`,
+		`WITH w AS (SELECT <hidden> AS p) INSERT INTO aws.secretsmanager.secrets (name, secret_string) SELECT <hidden>, p FROM w`)
+	check(`UPDATE aws.connect.users u SET password = v.p FROM (VALUES ('a', 'x')) v(n, p) WHERE u.username = v.n`,
+		`UPDATE aws.connect.users u SET password = v.p FROM (VALUES (<hidden>, <hidden>)) v(n, p) WHERE u.username = v.n`)
+	check(`UPDATE aws.lambda.functions SET environment = {'Variables': {'DB_PASSWORD': v.p}} FROM (SELECT 'x' AS p) v`,
+		`UPDATE aws.lambda.functions SET environment = {'Variables': {'DB_PASSWORD': v.p}} FROM (SELECT <hidden> AS p) v`)
+	check(`UPDATE aws.connect.users SET password = NULL WHERE username = 'a'`, `UPDATE aws.connect.users SET password = NULL WHERE username = 'a'`)
+	// One beside its name.
+	check(`UPDATE aws.ecs.task_definitions SET container_definitions = [{'Image': 'i', 'Environment': [{'Value': 'x', 'Name': 'API_TOKEN'}, {'Name': 'HOST', 'Value': 'h'}]}]`,
+		`UPDATE aws.ecs.task_definitions SET container_definitions = [{'Image': 'i', 'Environment': [{'Value': <hidden>, 'Name': 'API_TOKEN'}, {'Name': 'HOST', 'Value': 'h'}]}]`)
+	check(`UPDATE aws.ssm.parameters SET value = 'x' WHERE name = '/db/password'`, `UPDATE aws.ssm.parameters SET value = <hidden> WHERE name = '/db/password'`)
+	check(`INSERT INTO aws.ssm.parameters (name, type, value) VALUES ('/db/password', 'String', 'x')`, `INSERT INTO aws.ssm.parameters (name, type, value) VALUES ('/db/password', 'String', <hidden>)`)
+	check(`INSERT INTO t SELECT '[{"Name": "API_TOKEN", "Value": "x"}]'`, `INSERT INTO t SELECT <hidden>`)
 	check(`INSERT INTO t SELECT '{"MasterUserPassword": "x"}'`, `INSERT INTO t SELECT <hidden>`)
 	check(`UPDATE aws.connect.user SET data__PatchDocument = '[{"op":"replace","path":"/Password","value":"x"}]' WHERE region = 'us-east-1'`,
 		`UPDATE aws.connect.user SET data__PatchDocument = <hidden> WHERE region = 'us-east-1'`)
