@@ -211,8 +211,9 @@ func (s *Shell) script(ctx context.Context, r io.Reader) error {
 	}
 	var pending strings.Builder
 	for line := range strings.Lines(string(text)) {
+		first := pending.Len() == 0
 		pending.WriteString(line)
-		if !whole(pending.String()) {
+		if !first && !mayEnd(line) || !whole(pending.String()) {
 			continue
 		}
 		next := pending.String()
