@@ -9,7 +9,6 @@ import (
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/sqlerr"
-	"github.com/skyql/skyql/internal/syntax"
 )
 
 // word turns whatever a statement failed with into the error that a user sees.
@@ -34,27 +33,6 @@ func (s *Session) word(ctx context.Context, err error) error {
 		return e
 	}
 	return sqlerr.From(err)
-}
-
-// arrowHint explains an error of a statement that compares a member of a JSON
-// value, as people from PostgreSQL write it: DuckDB reads a = 1 AND j->>'k' = 'v'
-// as (a = 1 AND j) ->> ('k' = 'v').
-func arrowHint(st syntax.Statement, err error) error {
-	e, ok := asError[*sqlerr.Error](err)
-	if !ok || e.Code != sqlerr.SyntaxError && e.Code != sqlerr.InvalidText && e.Code != sqlerr.DatatypeMismatch {
-		return err
-	}
-	for i, t := range st.Tokens {
-		if i == 0 || i+2 >= len(st.Tokens) || !t.IsOp("->>") && !t.IsOp("->") {
-			continue
-		}
-		member, next := st.Tokens[i+1], st.Tokens[i+2]
-		compares := next.Kind == syntax.Op && strings.ContainsAny(next.Text[:1], "=<>!~") || next.Is("LIKE") || next.Is("ILIKE") || next.Is("IN") || next.Is("BETWEEN")
-		if (member.Kind == syntax.String || member.Kind == syntax.Number) && compares && !next.IsOp("->") && !next.IsOp("->>") {
-			return e.WithHint("(%s) %s …: -> and ->> bind less than comparisons and AND", st.Text[st.Tokens[i-1].Pos:member.End], next.Text)
-		}
-	}
-	return err
 }
 
 // roundUp gives a number that leaves room: 1,200 becomes 10,000.

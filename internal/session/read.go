@@ -413,8 +413,11 @@ func (s *Session) here(err error, text syntax.Rewritten, st syntax.Statement, p 
 		s.nearColumns(e, name, p)
 	case sqlerr.UndefinedTable:
 		if len(parts) == 1 {
-			if near := s.catalog.NearTables("", name); len(near) > 0 {
+			switch near := s.catalog.NearTables("", name); {
+			case len(near) > 0:
 				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+			case strings.Contains(e.Hint, `"sqlite_`) || strings.Contains(e.Hint, `"pg_`) || strings.Contains(e.Hint, `"duckdb_`):
+				e.Hint = fmt.Sprintf("SHOW TABLES LIKE '%%%s%%'", name)
 			}
 		}
 	}
