@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +19,7 @@ func newDoctor(s streams) *cobra.Command {
 		Short: "Say who you are, what is reachable and what is missing",
 		Long: "Look at the catalog, the folders, the credentials, and Cloud Control in each account and region of the settings.\n" +
 			"The exit status is 1 if something that statements need is missing.",
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.local()
 			sess, stop, err := c.open(cmd.Context(), s)
@@ -47,7 +48,7 @@ func (c *connection) local() []session.Finding {
 		i := cat.Info()
 		out = append(out, session.Finding{What: "catalog", OK: true, Text: fmt.Sprintf("%s, %d types, %s", i.Origin, i.Types, i.Date)})
 	}
-	for _, f := range []struct{ what, path string }{{"config", filepath.Join(configDir(), configName)}, {"cache", cacheDir()}} {
+	for _, f := range []struct{ what, path string }{{"config", filepath.Join(configDir(), configName)}, {"cache", cacheDir()}, {"state", stateFolder(c.sandbox)}} {
 		text := f.path
 		if _, err := os.Stat(f.path); err != nil {
 			text += " (not there yet)"
@@ -64,6 +65,7 @@ func diagnose(s streams, found []session.Finding) error {
 		width = max(width, len(f.What))
 	}
 	wrong := false
+	var b strings.Builder
 	for _, f := range found {
 		state := "ok     "
 		if !f.OK {
@@ -71,14 +73,17 @@ func diagnose(s streams, found []session.Finding) error {
 		}
 		for i, l := range strings.Split(f.Text, "\n") {
 			if i == 0 {
-				fmt.Fprintf(s.out, "%s  %-*s  %s\n", state, width, f.What, l)
+				fmt.Fprintf(&b, "%s  %-*s  %s\n", state, width, f.What, l)
 				continue
 			}
-			fmt.Fprintf(s.out, "%*s%s\n", len(state)+width+4, "", l)
+			fmt.Fprintf(&b, "%*s%s\n", len(state)+width+4, "", l)
 		}
 		if f.Hint != "" {
-			fmt.Fprintf(s.out, "%*shint: %s\n", len(state)+width+4, "", f.Hint)
+			fmt.Fprintf(&b, "%*shint: %s\n", len(state)+width+4, "", f.Hint)
 		}
+	}
+	if _, err := io.WriteString(s.out, b.String()); err != nil {
+		return err
 	}
 	if wrong {
 		return errShown

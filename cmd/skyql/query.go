@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -41,7 +40,7 @@ func newQuery(s streams) *cobra.Command {
 		Example: `  skyql query --sandbox "SELECT vpc_id, cidr_block FROM aws.ec2.vpcs"
   skyql query --regions all "SELECT region, count(*) FROM aws.s3.buckets GROUP BY ALL"
   echo 'SHOW SERVICES' | skyql query --format csv`,
-		Args: cobra.MaximumNArgs(1),
+		Args: sqlArgument,
 		RunE: func(cmd *cobra.Command, args []string) error { return q.run(cmd.Context(), args, s) },
 	}
 	f := cmd.Flags()
@@ -70,12 +69,12 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 			return err
 		}
 	} else if q.output != "" {
-		f, err := os.OpenFile(q.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
+		f, e := openRows(q.output)
+		if e != nil {
+			return e
 		}
 		defer func() {
-			if e := f.Close(); err == nil {
+			if e := f.close(err != nil && !told(err)); err == nil {
 				err = e
 			}
 		}()
@@ -114,13 +113,23 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	})
 	bar.clear()
-	if errors.Is(err, syscall.EPIPE) {
-		return nil // whoever read had enough
-	}
 	if err != nil {
-		return err
+		return metaHint(text, err)
 	}
 	return q.outcome(sess)
+}
+
+// told reports whether a run came to its end, and its exit status tells what
+// came of it.
+func told(err error) bool { return errors.Is(err, errMissing) || errors.Is(err, errChanges) }
+
+// metaHint tells somebody who wrote a meta command where those are taken.
+func metaHint(text string, err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) && e.Code == sqlerr.SyntaxError && e.Position > 0 && e.Position <= len(e.Statement) && e.Statement[e.Position-1] == '\\' {
+		return e.WithHint("skyql shell takes meta commands: echo %s | skyql shell", syntax.Literal(strings.TrimSpace(text)))
+	}
+	return err
 }
 
 // text is the script to run.
@@ -164,6 +173,9 @@ func parameters(given []string) (map[string]string, error) {
 		name, value, ok := strings.Cut(p, "=")
 		if !ok || name == "" {
 			return nil, sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
+		}
+		if !session.ParamName(name) {
+			return nil, sqlerr.New(sqlerr.InvalidParameter, "%q is no name of a parameter", name).WithHint("-p name=value, and $name in the SQL")
 		}
 		out[name] = value
 	}
