@@ -92,6 +92,8 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 		return sqlerr.New(sqlerr.InvalidAuth, "no AWS credentials").
 			WithDetail("tried: environment, shared config profile %q, web identity, container, instance metadata\n%s", e.Profile(), e.Message).
 			WithHint("aws configure sso, or add --sandbox to try skyql without an account")
+	case errors.Is(e, cloudcontrol.ErrCredentials) && e.Code == "ConfigError":
+		return sqlerr.New(sqlerr.InvalidAuth, "the AWS configuration can't be used: %s", e.Message).WithHint("aws configure list-profiles, or add --sandbox to try skyql without an account")
 	case errors.Is(e, cloudcontrol.ErrCredentials):
 		return sqlerr.New(sqlerr.InvalidAuth, "AWS does not accept the credentials: %s", e.Code).WithDetail("%s", detail).
 			WithHint("aws sts get-caller-identity, or add --sandbox to try skyql without an account")
@@ -104,6 +106,9 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 	case errors.Is(e, cloudcontrol.ErrBadID):
 		return sqlerr.New(sqlerr.InvalidText, "%q is no identifier of %s", e.Identifier, what).WithDetail("%s", detail)
 	case errors.Is(e, cloudcontrol.ErrUnreachable):
+		if s.options.Cloud.Endpoint != "" {
+			where = append(where, "endpoint "+s.options.Cloud.Endpoint)
+		}
 		return sqlerr.New(sqlerr.ConnectionFailure, "%s failed: %s", e.Op, e.Message).WithDetail("%s", strings.Join(where, ", "))
 	}
 	if e.Code == "" {
