@@ -64,7 +64,7 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	}
 	out := s.out
-	if strings.EqualFold(filepath.Ext(q.output), ".parquet") {
+	if strings.EqualFold(filepath.Ext(q.output), ".parquet") && q.format == "" {
 		if text, err = parquet(text, q.output); err != nil {
 			return err
 		}
@@ -114,7 +114,7 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 	})
 	bar.clear()
 	if err != nil {
-		return metaHint(text, err)
+		return metaHint(text, asWritten(err))
 	}
 	return q.outcome(sess)
 }
@@ -185,13 +185,28 @@ func parameters(given []string) (map[string]string, error) {
 // extensions are the formats that the name of an output file asks for.
 var extensions = map[string]string{".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".md": "markdown"}
 
+// asWritten takes what parquet put before a statement out of an error's place.
+func asWritten(err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Statement, copying) && strings.HasSuffix(e.Statement, intoParquet) {
+		e.At(strings.TrimPrefix(e.Statement, copying), max(0, e.Position-1-len(copying)))
+	}
+	return err
+}
+
+// What parquet puts around a query.
+const (
+	copying     = "COPY ("
+	intoParquet = " (FORMAT parquet)"
+)
+
 // parquet makes a script of one query one that writes a Parquet file.
 func parquet(text, file string) (string, error) {
 	list := syntax.Split(text)
 	if len(list) != 1 || list[0].Verb != syntax.Read {
 		return "", sqlerr.New(sqlerr.InvalidParameter, "a Parquet file takes one query").WithHint("-o rows.ndjson takes several")
 	}
-	return "COPY (" + list[0].Text + "\n) TO " + syntax.Literal(file) + " (FORMAT parquet)", nil
+	return copying + list[0].Text + "\n) TO " + syntax.Literal(file) + intoParquet, nil
 }
 
 func noFormat(name string) error {

@@ -38,7 +38,7 @@ func advised(st syntax.Statement, err error) error {
 	}
 	switch e.Code {
 	case sqlerr.SyntaxError, sqlerr.InvalidText, sqlerr.DatatypeMismatch:
-		return jsonHint(st, arrowHint(st, e))
+		return paramHint(st, jsonHint(st, arrowHint(st, e)))
 	case sqlerr.UndefinedColumn:
 		return quoteHint(st, e)
 	}
@@ -82,6 +82,17 @@ func jsonHint(st syntax.Statement, e *sqlerr.Error) *sqlerr.Error {
 	}
 	text := st.Text[st.Tokens[i].Pos:st.Tokens[i].End]
 	return e.WithHint("%s is JSON: (%[1]s->>'member') %s %s compares a member, tag(%[1]s, 'key') a tag", st.Tokens[i-2].Text, st.Tokens[i-1].Text, text)
+}
+
+// paramHint tells somebody who counts with a parameter that it is text.
+func paramHint(st syntax.Statement, e *sqlerr.Error) *sqlerr.Error {
+	if !strings.Contains(e.Message+e.Detail, "STRING_LITERAL") {
+		return e
+	}
+	if i := slices.IndexFunc(st.Tokens, func(t syntax.Token) bool { return t.Kind == syntax.Param }); i >= 0 {
+		return e.WithHint("parameters are text: %s::BIGINT", st.Tokens[i].Text)
+	}
+	return e
 }
 
 // quoteHint tells somebody who put text into double quotes what they are for.
