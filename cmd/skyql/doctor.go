@@ -1,8 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -48,14 +50,40 @@ func (c *connection) local() []session.Finding {
 		i := cat.Info()
 		out = append(out, session.Finding{What: "catalog", OK: true, Text: fmt.Sprintf("%s, %d types, %s", i.Origin, i.Types, i.Date)})
 	}
-	for _, f := range []struct{ what, path string }{{"config", filepath.Join(configDir(), configName)}, {"cache", cacheDir()}, {"state", stateFolder(c.sandbox)}} {
+	for _, f := range []struct{ what, path string }{{"config", filepath.Join(configDir(), configName)}, {"cache", cacheDir()}} {
 		text := f.path
 		if _, err := os.Stat(f.path); err != nil {
 			text += " (not there yet)"
 		}
 		out = append(out, session.Finding{What: f.what, OK: true, Text: text})
 	}
-	return out
+	state := session.Finding{What: "state", OK: true, Text: stateFolder(c.sandbox)}
+	if err := writable(state.Text); err != nil {
+		state = session.Finding{What: "state", Text: state.Text + ": nothing can be changed without a journal\n" + err.Error(), Hint: "SKYQL_STATE_DIR=… for another folder"}
+	}
+	return append(out, state)
+}
+
+// writable tries whether files can be made in a folder, or the folder itself.
+func writable(dir string) error {
+	for {
+		i, err := os.Stat(dir)
+		if err != nil && errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+			dir = filepath.Dir(dir)
+			continue
+		}
+		if err == nil && !i.IsDir() {
+			err = fmt.Errorf("%s is no folder", dir)
+		}
+		if err != nil {
+			return err
+		}
+		f, err := os.CreateTemp(dir, ".skyql-*")
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
 }
 
 // diagnose prints findings, and fails if one is wrong.
