@@ -59,7 +59,7 @@ func newApply(s streams) *cobra.Command {
 		Short: "Make a saved plan so, or go on with a change set",
 		Long: "Make the plan of a file (query --plan-file) so, unless what it was made of has changed since; or go on with\n" +
 			"a change set of the journal that was cut off.",
-		Args: cobra.ExactArgs(1),
+		Args: one,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return l.with(cmd.Context(), s, func(sess *session.Session) error {
 				if setID.MatchString(args[0]) {
@@ -83,7 +83,7 @@ func newRecover(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "recover",
 		Short: "Find out what became of changes that were cut off",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return l.with(cmd.Context(), s, func(sess *session.Session) error {
 				found := 0
@@ -109,7 +109,7 @@ func newUndo(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "undo ID",
 		Short: "Show the plan that takes a change set back, and make it so if agreed to",
-		Args:  cobra.ExactArgs(1),
+		Args:  one,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return l.with(cmd.Context(), s, func(sess *session.Session) error { return sess.UndoSet(cmd.Context(), args[0]) })
 		},
@@ -123,7 +123,7 @@ func newChanges(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "changes",
 		Short: "List the change sets of the journal",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return l.with(cmd.Context(), s, func(sess *session.Session) error {
 				sets, err := sess.Histories()
@@ -144,7 +144,7 @@ func newChanges(s streams) *cobra.Command {
 	sub := &cobra.Command{
 		Use:   "drop ID",
 		Short: "Forget what is open of a change set: it is never gone on with",
-		Args:  cobra.ExactArgs(1),
+		Args:  one,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return drop.with(cmd.Context(), s, func(sess *session.Session) error { return sess.DropSet(cmd.Context(), args[0]) })
 		},

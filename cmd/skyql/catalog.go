@@ -23,7 +23,7 @@ func newCatalog(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "catalog",
 		Short: "Show which catalog of resource types is in use",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			c, err := openCatalog()
 			if err != nil {
@@ -34,8 +34,8 @@ func newCatalog(s streams) *cobra.Command {
 			if i.Descriptions {
 				texts = "with descriptions"
 			}
-			fmt.Fprintf(s.out, "catalog   %s\nfrom      %s, %s\ntypes     %d in %d services, %s\ndigest    %s\n", i.Origin, i.Archive, i.Date, i.Types, i.Services, texts, i.Digest)
-			return nil
+			_, err = fmt.Fprintf(s.out, "catalog   %s\nfrom      %s, %s\ntypes     %d in %d services, %s\ndigest    %s\n", i.Origin, i.Archive, i.Date, i.Types, i.Services, texts, i.Digest)
+			return err
 		},
 	}
 	cmd.AddCommand(newCatalogUpdate(s))
@@ -47,7 +47,7 @@ func newCatalogUpdate(s streams) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "update",
 		Short: "Read the schemas that AWS publishes today",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			old, err := openCatalog()
 			if err != nil { // a broken one is what an update mends

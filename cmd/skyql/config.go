@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/BurntSushi/toml"
 
@@ -29,7 +30,7 @@ func readConfig() (map[string]string, error) {
 	path := filepath.Join(configDir(), configName)
 	var raw map[string]any
 	if _, err := toml.DecodeFile(path, &raw); err != nil {
-		if errors.Is(err, fs.ErrNotExist) {
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.ENOTDIR) { // a daemon's home may be /dev/null
 			return nil, nil
 		}
 		return nil, sqlerr.New(sqlerr.InvalidParameter, "%s: %v", path, err)
@@ -38,7 +39,9 @@ func readConfig() (map[string]string, error) {
 	out := map[string]string{}
 	for k, v := range raw {
 		if !slices.Contains(known, k) {
-			return nil, sqlerr.New(sqlerr.UndefinedObject, "%s: there is no setting %q", path, k).WithHint("%s", strings.Join(known, ", "))
+			e := session.NoSetting(k, known)
+			e.Message = path + ": " + e.Message
+			return nil, e
 		}
 		if list, ok := v.([]any); ok {
 			var parts []string

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -141,6 +142,9 @@ func (c *connection) options(s streams) (o session.Options, stop func(), err err
 	if c.debug {
 		o.Logger = slog.New(slog.NewTextHandler(s.err, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
+	if u, err := url.Parse(c.endpoint); c.endpoint != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		return o, nil, sqlerr.New(sqlerr.InvalidParameter, "%q is no URL of an endpoint", c.endpoint).WithHint("--endpoint-url http://127.0.0.1:4577")
+	}
 	if c.sandbox && c.endpoint != "" {
 		return o, nil, sqlerr.New(sqlerr.InvalidParameter, "--sandbox and --endpoint-url exclude each other")
 	}
@@ -218,7 +222,7 @@ func folder(own, xdg string, platform func() (string, error)) string {
 	if d, err := platform(); err == nil {
 		return filepath.Join(d, "skyql")
 	}
-	return filepath.Join(os.TempDir(), "skyql")
+	return filepath.Join(os.TempDir(), "skyql-"+strconv.Itoa(os.Getuid())) // of the user's own, where others may write too
 }
 
 // openCatalog gives the catalog in use: an updated one in the cache folder

@@ -14,7 +14,7 @@ func newDocs(s streams) *cobra.Command {
 		Use:     "docs TABLE",
 		Short:   "Print the reference page of a table in Markdown",
 		Example: "  skyql docs aws.connect.user",
-		Args:    cobra.ExactArgs(1),
+		Args:    one,
 		RunE: func(_ *cobra.Command, args []string) error {
 			c, err := openCatalog()
 			if err != nil {
@@ -24,6 +24,11 @@ func newDocs(s streams) *cobra.Command {
 			parts := strings.Split(strings.ReplaceAll(args[0], `"`, ""), ".")
 			if len(parts) == 3 && (parts[0] == "aws" || parts[0] == "awscc") {
 				parts = parts[1:]
+			}
+			if service := parts[len(parts)-1]; len(parts) == 1 || len(parts) == 2 && parts[0] == "aws" {
+				if len(c.Entries(service)) > 0 {
+					return sqlerr.New(sqlerr.UndefinedTable, "%s is a service, not a table", args[0]).WithHint(`skyql query "SHOW TABLES IN aws.%s"`, service)
+				}
 			}
 			if len(parts) != 2 {
 				return sqlerr.New(sqlerr.UndefinedTable, "%q is not the name of a table", args[0]).WithHint("skyql docs aws.connect.user")

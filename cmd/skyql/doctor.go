@@ -1,7 +1,10 @@
 package main
 
 import (
+	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -18,7 +21,7 @@ func newDoctor(s streams) *cobra.Command {
 		Short: "Say who you are, what is reachable and what is missing",
 		Long: "Look at the catalog, the folders, the credentials, and Cloud Control in each account and region of the settings.\n" +
 			"The exit status is 1 if something that statements need is missing.",
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			found := c.local()
 			sess, stop, err := c.open(cmd.Context(), s)
@@ -54,7 +57,33 @@ func (c *connection) local() []session.Finding {
 		}
 		out = append(out, session.Finding{What: f.what, OK: true, Text: text})
 	}
-	return out
+	state := session.Finding{What: "state", OK: true, Text: stateFolder(c.sandbox)}
+	if err := writable(state.Text); err != nil {
+		state = session.Finding{What: "state", Text: state.Text + ": nothing can be changed without a journal\n" + err.Error(), Hint: "SKYQL_STATE_DIR=… for another folder"}
+	}
+	return append(out, state)
+}
+
+// writable tries whether files can be made in a folder, or the folder itself.
+func writable(dir string) error {
+	for {
+		i, err := os.Stat(dir)
+		if err != nil && errors.Is(err, fs.ErrNotExist) && filepath.Dir(dir) != dir {
+			dir = filepath.Dir(dir)
+			continue
+		}
+		if err == nil && !i.IsDir() {
+			err = fmt.Errorf("%s is no folder", dir)
+		}
+		if err != nil {
+			return err
+		}
+		f, err := os.CreateTemp(dir, ".skyql-*")
+		if err != nil {
+			return err
+		}
+		return errors.Join(f.Close(), os.Remove(f.Name()))
+	}
 }
 
 // diagnose prints findings, and fails if one is wrong.
@@ -64,6 +93,7 @@ func diagnose(s streams, found []session.Finding) error {
 		width = max(width, len(f.What))
 	}
 	wrong := false
+	var b strings.Builder
 	for _, f := range found {
 		state := "ok     "
 		if !f.OK {
@@ -71,14 +101,17 @@ func diagnose(s streams, found []session.Finding) error {
 		}
 		for i, l := range strings.Split(f.Text, "\n") {
 			if i == 0 {
-				fmt.Fprintf(s.out, "%s  %-*s  %s\n", state, width, f.What, l)
+				fmt.Fprintf(&b, "%s  %-*s  %s\n", state, width, f.What, l)
 				continue
 			}
-			fmt.Fprintf(s.out, "%*s%s\n", len(state)+width+4, "", l)
+			fmt.Fprintf(&b, "%*s%s\n", len(state)+width+4, "", l)
 		}
 		if f.Hint != "" {
-			fmt.Fprintf(s.out, "%*shint: %s\n", len(state)+width+4, "", f.Hint)
+			fmt.Fprintf(&b, "%*shint: %s\n", len(state)+width+4, "", f.Hint)
 		}
+	}
+	if _, err := io.WriteString(s.out, b.String()); err != nil {
+		return err
 	}
 	if wrong {
 		return errShown

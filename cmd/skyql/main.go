@@ -6,8 +6,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
+	"os/user"
+	"path/filepath"
 	"runtime"
 	"runtime/debug"
 	"strings"
@@ -21,11 +24,24 @@ import (
 
 func main() {
 	closeConsole := openConsole(os.Stdout, os.Stderr)
+	findHome()
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) // a reader that leaves fails a write, and doesn't end the program in the middle of a change
 	ctx, stop := interruptible()
 	code := run(ctx, os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr})
 	stop()
 	closeConsole()
 	os.Exit(code)
+}
+
+// findHome asks the system's list of users where the environment doesn't tell,
+// as that of cron jobs and services: everything that is kept is below the home.
+func findHome() {
+	if _, err := os.UserHomeDir(); err == nil || runtime.GOOS == "windows" {
+		return
+	}
+	if u, err := user.Current(); err == nil && filepath.IsAbs(u.HomeDir) {
+		os.Setenv("HOME", u.HomeDir)
+	}
 }
 
 // interruptible is a context that the first interrupt ends. The second one ends
@@ -57,6 +73,7 @@ const (
 	exitChanges     = 2 // --plan: there are changes
 	exitMissing     = 3 // rows are missing, and which was said
 	exitInterrupted = 130
+	exitUnread      = 141 // who read the output has left, as a shell says it of SIGPIPE
 )
 
 // errMissing: the statements ran with what could be read.
@@ -80,11 +97,20 @@ func run(ctx context.Context, args []string, s streams) int {
 		return exitMissing
 	case errors.Is(err, errChanges):
 		return exitChanges
+	case readerLeft(err):
+		return exitUnread
 	case errors.Is(err, errShown):
 	default:
 		fmt.Fprint(s.err, sqlerr.Show(err))
 	}
 	return exitError
+}
+
+// readerLeft reports whether output failed because nobody reads it any more. A
+// connection to AWS that breaks is no such thing.
+func readerLeft(err error) bool {
+	var p *fs.PathError
+	return errors.As(err, &p) && p.Op == "write" && errors.Is(p.Err, syscall.EPIPE)
 }
 
 func newRoot(s streams) *cobra.Command {
@@ -105,6 +131,9 @@ func newRoot(s streams) *cobra.Command {
 			if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
 				return e.WithHint("skyql %s", near[0])
 			}
+			if args[0] == "version" {
+				return e.WithHint("skyql --version")
+			}
 			return e.WithHint("skyql query %q, or skyql --help", strings.Join(args, " "))
 		},
 		SuggestionsMinimumDistance: 2,
@@ -112,6 +141,7 @@ func newRoot(s streams) *cobra.Command {
 	root.SetIn(s.in)
 	root.SetOut(s.out)
 	root.SetErr(s.err)
+	root.SetFlagErrorFunc(badFlag)
 	alone.flags(root)
 	root.AddCommand(newShell(s), newQuery(s), newServer(s), newSandbox(s), newCatalog(s), newDocs(s), newDoctor(s), newApply(s), newChanges(s), newRecover(s), newUndo(s))
 	return root

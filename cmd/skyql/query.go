@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -39,7 +40,7 @@ func newQuery(s streams) *cobra.Command {
 		Example: `  skyql query --sandbox "SELECT vpc_id, cidr_block FROM aws.ec2.vpcs"
   skyql query --regions all "SELECT region, count(*) FROM aws.s3.buckets GROUP BY ALL"
   echo 'SHOW SERVICES' | skyql query --format csv`,
-		Args: cobra.MaximumNArgs(1),
+		Args: sqlArgument,
 		RunE: func(cmd *cobra.Command, args []string) error { return q.run(cmd.Context(), args, s) },
 	}
 	f := cmd.Flags()
@@ -63,17 +64,17 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	}
 	out := s.out
-	if strings.EqualFold(filepath.Ext(q.output), ".parquet") {
+	if strings.EqualFold(filepath.Ext(q.output), ".parquet") && q.format == "" {
 		if text, err = parquet(text, q.output); err != nil {
 			return err
 		}
 	} else if q.output != "" {
-		f, err := os.OpenFile(q.output, os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
-		if err != nil {
-			return err
+		f, e := openRows(q.output)
+		if e != nil {
+			return e
 		}
 		defer func() {
-			if e := f.Close(); err == nil {
+			if e := f.close(err != nil && !told(err)); err == nil {
 				err = e
 			}
 		}()
@@ -112,13 +113,23 @@ func (q *query) run(ctx context.Context, args []string, s streams) (err error) {
 		return err
 	})
 	bar.clear()
-	if render.Gone(err) {
-		return nil // whoever read had enough
-	}
 	if err != nil {
-		return err
+		return metaHint(text, asWritten(err))
 	}
 	return q.outcome(sess)
+}
+
+// told reports whether a run came to its end, and its exit status tells what
+// came of it.
+func told(err error) bool { return errors.Is(err, errMissing) || errors.Is(err, errChanges) }
+
+// metaHint tells somebody who wrote a meta command where those are taken.
+func metaHint(text string, err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) && e.Code == sqlerr.SyntaxError && e.Position > 0 && e.Position <= len(e.Statement) && e.Statement[e.Position-1] == '\\' {
+		return e.WithHint("skyql shell takes meta commands: echo %s | skyql shell", syntax.Literal(strings.TrimSpace(text)))
+	}
+	return err
 }
 
 // text is the script to run.
@@ -163,6 +174,9 @@ func parameters(given []string) (map[string]string, error) {
 		if !ok || name == "" {
 			return nil, sqlerr.New(sqlerr.InvalidParameter, "parameter %q is not name=value", p).WithHint("-p name=value, and $name in the SQL")
 		}
+		if !session.ParamName(name) {
+			return nil, sqlerr.New(sqlerr.InvalidParameter, "%q is no name of a parameter", name).WithHint("-p name=value, and $name in the SQL")
+		}
 		out[name] = value
 	}
 	return out, nil
@@ -171,13 +185,28 @@ func parameters(given []string) (map[string]string, error) {
 // extensions are the formats that the name of an output file asks for.
 var extensions = map[string]string{".json": "json", ".ndjson": "ndjson", ".jsonl": "ndjson", ".csv": "csv", ".md": "markdown"}
 
+// asWritten takes what parquet put before a statement out of an error's place.
+func asWritten(err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) && strings.HasPrefix(e.Statement, copying) && strings.HasSuffix(e.Statement, intoParquet) {
+		e.At(strings.TrimPrefix(e.Statement, copying), max(0, e.Position-1-len(copying)))
+	}
+	return err
+}
+
+// What parquet puts around a query.
+const (
+	copying     = "COPY ("
+	intoParquet = " (FORMAT parquet)"
+)
+
 // parquet makes a script of one query one that writes a Parquet file.
 func parquet(text, file string) (string, error) {
 	list := syntax.Split(text)
 	if len(list) != 1 || list[0].Verb != syntax.Read {
 		return "", sqlerr.New(sqlerr.InvalidParameter, "a Parquet file takes one query").WithHint("-o rows.ndjson takes several")
 	}
-	return "COPY (" + list[0].Text + "\n) TO " + syntax.Literal(file) + " (FORMAT parquet)", nil
+	return copying + list[0].Text + "\n) TO " + syntax.Literal(file) + intoParquet, nil
 }
 
 func noFormat(name string) error {

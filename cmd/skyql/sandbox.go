@@ -32,7 +32,7 @@ func newSandbox(s streams) *cobra.Command {
 		Long: "Serve an emulated Cloud Control API over HTTP until interrupted. Any dummy credentials are taken:\n" +
 			"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE AWS_SECRET_ACCESS_KEY=dummy AWS_REGION=us-east-1\n" +
 			"It begins with the demo world and forgets what was changed, unless --state says where to keep it.",
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := fl.options()
 			if err != nil {
@@ -71,7 +71,7 @@ func newSandboxReset(s streams) *cobra.Command {
 		Use:   "reset",
 		Short: "Forget what was changed in the sandbox's world",
 		Long:  "Forget what commands with --sandbox changed, and their change sets: the next one sees the demo world as it began. With --state, the world of skyql sandbox --state.",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			path := firstOf(state, sandboxState())
 			if path == sandboxState() { // what its journal tells of is gone too

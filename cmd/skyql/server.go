@@ -51,7 +51,7 @@ func newServer(s streams) *cobra.Command {
   psql -h 127.0.0.1 -p 5470 aws -c 'SELECT username FROM connect.users LIMIT 5'
   skyql server user add grafana
   skyql server --listen 0.0.0.0:5470 --tls-cert server.crt --tls-key server.key`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return v.run(cmd.Context(), s) },
 	}
 	f := cmd.Flags()
@@ -67,6 +67,7 @@ func newServer(s streams) *cobra.Command {
 	f.DurationVar(&v.limits.StatementTimeout, "statement-timeout", 5*time.Minute, "time of a statement at most, unless the client sets its own")
 	f.IntVar(&v.memory, "session-memory", 512, "MB that a session's statements may use before they spill to disk")
 	v.register(f)
+	f.Lookup("cache").Usage = "how old what was read before may be, such as 60s (default 60s)"
 	cmd.AddCommand(newUser(s))
 	return cmd
 }
@@ -284,7 +285,7 @@ func newUser(s streams) *cobra.Command {
 	cmd := &cobra.Command{Use: "user", Short: "Say who may connect to the server"}
 	cmd.AddCommand(
 		&cobra.Command{
-			Use: "add NAME", Short: "Add a user, or set another password", Args: cobra.ExactArgs(1),
+			Use: "add NAME", Short: "Add a user, or set another password", Args: one,
 			Long: "Add a user, or set another password. The password is asked for on a terminal, or is the first line of standard input.\n" +
 				"A SCRAM-SHA-256 verifier of it is kept in " + usersFile() + ", the password nowhere.",
 			RunE: func(_ *cobra.Command, args []string) error {
@@ -296,13 +297,13 @@ func newUser(s streams) *cobra.Command {
 			},
 		},
 		&cobra.Command{
-			Use: "remove NAME", Short: "Remove a user", Args: cobra.ExactArgs(1),
+			Use: "remove NAME", Short: "Remove a user", Args: one,
 			RunE: func(_ *cobra.Command, args []string) error {
 				return onUsers(func(u *pgwire.Users) error { return u.Remove(args[0]) })
 			},
 		},
 		&cobra.Command{
-			Use: "list", Short: "List the users", Args: cobra.NoArgs,
+			Use: "list", Short: "List the users", Args: none,
 			RunE: func(*cobra.Command, []string) error {
 				return onUsers(func(u *pgwire.Users) error {
 					for _, name := range u.Names() {

@@ -34,7 +34,7 @@ func newShell(s streams) *cobra.Command {
 		Use:   "shell",
 		Short: "Type SQL statements, with history and completion",
 		Long:  "Type SQL statements, with history and completion. Without a terminal, statements and meta commands are read from standard input.",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return p.run(cmd.Context(), s) },
 	}
 	p.flags(cmd)

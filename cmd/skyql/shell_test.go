@@ -199,6 +199,40 @@ func TestShellResize(t *testing.T) {
 	x.ready()
 }
 
+// What is typed and pasted beyond ASCII stands in the statement as it is:
+// letters with accents, which are no keys with Meta, wide ones in the middle of a
+// line, and characters of several runes.
+func TestShellLetters(t *testing.T) {
+	t.Parallel()
+	const ctrlA, ctrlF = "\x01", "\x06"
+	for _, inputrc := range []string{"", "set editing-mode vi\nset convert-meta on\n"} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, ".inputrc"), []byte(inputrc), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		x := open(t, 100, 40, at(t, world(sandbox.Options{}), dir), "skyql", "--quiet")
+		x.ready()
+		for c := range strings.SplitSeq("SELECT 'Bär, Zoë ß ý' AS a;\r", "") { // as somebody types
+			x.keys(c)
+		}
+		x.shows("│ Bär, Zoë ß ý │")
+		x.ready()
+		x.keys("SELECT length('e\u0301 🇩🇪 ü') AS a, encode('e\u0301 🇩🇪 ü')::VARCHAR AS b;\r")
+		x.shows(`│ e\xCC\x81 \xF0\x9F\x87\xA9\xF0\x9F\x87\xAA \xC3\xBC │`)
+		x.ready()
+		x.keys("\x1b[200~SELECT 'pâté'\x1b[201~ AS a;\r")
+		x.shows("│ pâté    │")
+		x.ready()
+		if inputrc == "" {
+			x.keys("SELECT '本' AS a;" + ctrlA + strings.Repeat(ctrlF, len("SELECT '")) + "日é\r")
+			x.shows("│ 日é本   │")
+			x.ready()
+		}
+		x.keys("\x04")
+		x.ends(0)
+	}
+}
+
 // Values that were read before are offered for keys, and history is searched.
 func TestShellKeys(t *testing.T) {
 	t.Parallel()

@@ -89,6 +89,21 @@ func TestLookup(t *testing.T) {
 	if d := cmp.Diff([]string{"aws.s3.buckets"}, Embedded().NearTables("s3", "bukets")[:1]); d != "" {
 		t.Error(d)
 	}
+	near := func(service, table, want string) {
+		t.Helper()
+		if got := strings.Join(Embedded().NearTables(service, table), " "); got != want {
+			t.Errorf("near %s.%s: %s, want %s", service, table, got, want)
+		}
+	}
+	near("", "aws_ec2_instance", "aws.ec2.instances")
+	near("", "ec2_instance", "aws.ec2.instances")
+	near("", "aws_s3_bucket", "aws.s3.buckets")
+	near("", "aws_ssm_parameter", "aws.ssm.parameters")
+	near("", "users", "aws.connect.users aws.elasticache.users aws.iam.users aws.memorydb.users aws.transfer.users")
+	near("", "instance", "aws.connect.instances aws.ec2.instances aws.lightsail.instances aws.sso.instances")
+	near("cloudwatch", "log_groups", "aws.logs.log_groups")
+	near("rds", "instances", "aws.rds.db_instances aws.rds.db_instance")
+	near("ec2", "vms", "")
 	if got := Embedded().NearServices("conect"); len(got) == 0 || got[0] != "connect" {
 		t.Errorf("near conect: %v", got)
 	}
@@ -162,6 +177,9 @@ func TestLeaf(t *testing.T) {
 	check("AWS::Connect::User", "phone_config", "after_contact_work_time_limit", "AfterContactWorkTimeLimit BIGINT true")
 	check("AWS::Connect::User", "phone_config", "autoaccept", "AutoAccept BOOLEAN true")
 	check("AWS::Connect::User", "phone_config", "PhoneTyp", `phone_config has no member "PhoneTyp" [PhoneType]`)
+	check("AWS::Connect::User", "phone_config", "PhoneType.Foo", `phone_config.PhoneType, a string, has no member "Foo" []`)
+	check("AWS::SQS::Queue", "tags", "env", `tags, a list, has no member "env" [tag(tags, 'env')]`)
+	check("AWS::EC2::Instance", "volumes", "VolumeId", `volumes, a list, has no member "VolumeId" [json_each(volumes) x in FROM, and x.value->>'VolumeId']`)
 	check("AWS::S3::Bucket", "versioning_configuration", "Status", "Status VARCHAR true")
 	check("AWS::S3::Bucket", "bucket_encryption", "ServerSideEncryptionConfiguration", "ServerSideEncryptionConfiguration JSON true")
 	check("AWS::IAM::Role", "assume_role_policy_document", "Statement", "Statement JSON false")

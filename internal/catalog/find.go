@@ -159,9 +159,13 @@ func (t *Table) Leaf(column int, path []string) (Leaf, error) {
 	n := t.Resolve(c.Node)
 	leaf := Leaf{Type: c.Type, Known: true}
 	for i, name := range path {
+		object := strings.Join(append([]string{c.Name}, leaf.Path...), ".")
+		if e := t.memberless(n, object, name); e != nil {
+			return leaf, e
+		}
 		next, spelled, known, near := t.member(n, name)
 		if near != nil {
-			return leaf, &UnknownMember{name, strings.Join(append([]string{c.Name}, leaf.Path...), "."), near}
+			return leaf, &UnknownMember{name, object, near}
 		}
 		if !known {
 			return Leaf{Path: append(leaf.Path, path[i:]...), Type: JSON}, nil
@@ -171,6 +175,32 @@ func (t *Table) Leaf(column int, path []string) (Leaf, error) {
 		n = t.Resolve(next)
 	}
 	return leaf, nil
+}
+
+// memberless is the error of a path that goes on below a list or a scalar, which
+// DuckDB would read as NULL; nil where the schema has anything else. Near then
+// says how a list is asked.
+func (t *Table) memberless(n *Node, object, name string) *UnknownMember {
+	if n == nil || len(n.Types) != 1 || n.Types[0] == "object" {
+		return nil
+	}
+	if n.Types[0] != "array" {
+		return &UnknownMember{name, fmt.Sprintf("%s, a %s,", object, n.Types[0]), nil}
+	}
+	quoted := "'" + strings.ReplaceAll(name, "'", "''") + "'"
+	how := fmt.Sprintf("json_each(%s) x in FROM, and x.value->>%s", object, quoted)
+	if item := t.Resolve(n.Items); item != nil && isTag(item) {
+		how = fmt.Sprintf("tag(%s, %s)", object, quoted)
+	}
+	return &UnknownMember{name, object + ", a list,", []string{how}}
+}
+
+// isTag reports whether an object is a tag: a key and a value.
+func isTag(n *Node) bool {
+	has := func(name string) bool {
+		return slices.ContainsFunc(n.Properties, func(p Property) bool { return strings.EqualFold(p.Name, name) })
+	}
+	return has("Key") && has("Value")
 }
 
 // member finds a member of an object schema. near is not nil when the object
@@ -254,31 +284,74 @@ func (t *Table) NearColumns(name string) []string {
 // NearServices gives the services with a name like one.
 func (c *Catalog) NearServices(name string) []string { return Nearest(name, c.Services()) }
 
-// NearTables gives full names of tables like one, of the service if it has
-// any, else of all.
+// NearTables gives full names of tables like one: what Steampipe calls it, else
+// of the service if it has any, else of all services, those first that have one
+// of the very name.
 func (c *Catalog) NearTables(service, table string) []string {
-	for _, s := range []string{service, ""} {
-		var names []string
-		full := map[string]string{}
-		for _, e := range c.Entries(s) {
-			for _, n := range []string{e.Plural, e.Singular} {
-				if _, ok := full[n]; !ok {
-					names = append(names, n)
-				}
-				full[n] = "aws." + e.Service + "." + n
-			}
-		}
-		near := Nearest(table, names)
-		if len(near) > 0 {
-			var out []string
-			for _, n := range near {
-				out = append(out, full[n])
-			}
-			return out
-		}
-		if s == "" {
-			return nil
+	if name, ok := c.joined(table); ok {
+		return []string{name}
+	}
+	near := c.nearIn(service, table)
+	if service == "" || len(near) == 0 {
+		if same := c.named(table); len(same) > 0 {
+			return same
 		}
 	}
-	return nil
+	if len(near) == 0 && service != "" {
+		return c.nearIn("", table)
+	}
+	return near
+}
+
+func (c *Catalog) nearIn(service, table string) []string {
+	var names []string
+	full := map[string]string{}
+	for _, e := range c.Entries(service) {
+		for _, n := range []string{e.Plural, e.Singular} {
+			if _, ok := full[n]; !ok {
+				names = append(names, n)
+			}
+			full[n] = "aws." + e.Service + "." + n
+		}
+	}
+	var out []string
+	for _, n := range Nearest(table, names) {
+		out = append(out, full[n])
+	}
+	return out
+}
+
+// mostNamed is how many tables of one name are told.
+const mostNamed = 6
+
+// named gives the tables of a name in any service; those that can be listed
+// first, and of a singular name the plural.
+func (c *Catalog) named(table string) []string {
+	var listed, rest []string
+	for _, e := range c.Entries("") {
+		switch {
+		case fold(e.Plural) != fold(table) && fold(e.Singular) != fold(table):
+		case e.Listable:
+			listed = append(listed, e.Name())
+		default:
+			rest = append(rest, e.Name())
+		}
+	}
+	out := append(listed, rest...)
+	return out[:min(mostNamed, len(out))]
+}
+
+// joined finds the table that Steampipe calls aws_ec2_instance, with or without
+// its aws_.
+func (c *Catalog) joined(name string) (string, bool) {
+	name = strings.TrimPrefix(strings.ToLower(name), "aws_")
+	for i := range len(name) {
+		if name[i] != '_' {
+			continue
+		}
+		if e, form, ok := c.Lookup(fold(name[:i]), name[i+1:]); ok && form <= Singular {
+			return e.Name(), true
+		}
+	}
+	return "", false
 }

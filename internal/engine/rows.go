@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"fmt"
 	"math/big"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -214,7 +215,12 @@ func (r *Rows) Next() bool {
 // value brings what the driver gives into the form of the column's kind.
 func (c Column) value(v any) any {
 	switch v := v.(type) {
-	case nil, string, int64, float64, bool:
+	case nil, string, int64, bool:
+		return v
+	case float64:
+		if c.Type == "FLOAT" { // the number that was meant, not its 53 bits
+			v, _ = strconv.ParseFloat(strconv.FormatFloat(v, 'g', -1, 32), 64)
+		}
 		return v
 	case int32:
 		return int64(v)

@@ -177,7 +177,8 @@ func TestErrors(t *testing.T) {
 	}
 	check("SELECT 'ä'; SELECT 'öö', nope FROM connect.users", "42703", "nope", "nope", "DESCRIBE")
 	check("SELECT 1 FROM connect.usrs", "42P01", "connect.usrs", "usrs", "connect.users")
-	check("SELEC 1", "0A000", "SELEC", "SELEC", "")
+	check("SELEC 1", "42601", "SELEC", "syntax error", "SELECT")
+	check("VACUUM", "0A000", "VACUUM", "not a statement of this server", "")
 	check("SELECT 1 1", "42601", "1", "syntax error", "")
 	check("SELECT * FROM connect.user", "42601", "connect.user", "needs an identifier", "WHERE identifier")
 	check("DELETE FROM ec2.vpcs", "25006", "DELETE", "only reads", "")

@@ -87,9 +87,23 @@ func plain(v any) string {
 	case string:
 		return visible(v)
 	case float64:
-		return strconv.FormatFloat(v, 'g', -1, 64)
+		return number(v)
 	}
 	return fmt.Sprint(v)
+}
+
+// number writes the fewest digits that read back the same, and an exponent for
+// the very large and small alone, as PostgreSQL does.
+func number(f float64) string {
+	switch abs := math.Abs(f); {
+	case math.IsInf(f, 1):
+		return "Infinity"
+	case math.IsInf(f, -1):
+		return "-Infinity"
+	case abs == 0 || abs >= 1e-4 && abs < 1e15:
+		return strconv.FormatFloat(f, 'f', -1, 64)
+	}
+	return strconv.FormatFloat(f, 'g', -1, 64)
 }
 
 // visible replaces what a terminal would act on: line breaks become ⏎, other
@@ -282,9 +296,9 @@ func jsonValue(v any, k engine.Kind) []byte {
 		return quote(v)
 	case float64:
 		if math.IsInf(v, 0) || math.IsNaN(v) { // JSON has no such numbers
-			return quote(strconv.FormatFloat(v, 'g', -1, 64))
+			return quote(number(v))
 		}
-		return strconv.AppendFloat(nil, v, 'g', -1, 64)
+		return []byte(number(v))
 	case bool:
 		return strconv.AppendBool(nil, v)
 	case int64:
@@ -301,7 +315,15 @@ func commas(w *bufio.Writer, rows Rows) (int, error) {
 		line[i] = col.Name
 	}
 	n := 0
-	for err := c.Write(line); ; err = c.Write(line) {
+	write := func() error {
+		if len(line) == 1 && line[0] == "" { // an empty line would be no row for most readers
+			c.Flush()
+			_, err := w.WriteString("\"\"\n")
+			return err
+		}
+		return c.Write(line)
+	}
+	for err := write(); ; err = write() {
 		if err != nil {
 			return n, err
 		}

@@ -47,6 +47,30 @@ func TestFormats(t *testing.T) {
 	golden(t, "table_60", fitted.String())
 }
 
+func TestNumber(t *testing.T) {
+	t.Parallel()
+	for f, want := range map[float64]string{0: "0", 1.5e6: "1500000", 1234567.5: "1234567.5", 1e14: "100000000000000", 1e15: "1e+15", 0.0001: "0.0001", 0.00001: "1e-05", -2e20: "-2e+20", math.Inf(-1): "-Infinity"} {
+		if got := number(f); got != want {
+			t.Errorf("number(%g) = %s, want %s", f, got, want)
+		}
+	}
+	if got := number(math.NaN()); got != "NaN" {
+		t.Errorf("NaN is %s", got)
+	}
+}
+
+// A row whose only value is NULL or empty is still a row.
+func TestCSVEmpty(t *testing.T) {
+	t.Parallel()
+	var b strings.Builder
+	if n, err := Write(&b, "csv", engine.Static([]engine.Column{{Name: "a", Kind: engine.Text}}, [][]any{{"x"}, {nil}, {""}, {"y"}}), Options{}); err != nil || n != 4 {
+		t.Fatal(n, err)
+	}
+	if got, want := b.String(), "a\nx\n\"\"\n\"\"\ny\n"; got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}
+
 func golden(t *testing.T, name, got string) {
 	t.Helper()
 	path := filepath.Join("testdata", name+".golden")

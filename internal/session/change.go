@@ -98,6 +98,11 @@ func (s *Session) fillUnbound(ctx context.Context, c *engine.Copy, p *plan.Plan,
 	if later || len(p.Scans) == 0 {
 		return text, nil
 	}
+	if !dynamic(text.Text) { // what is wrong with it costs no call
+		if err := s.db.Bind(ctx, text.Text); err != nil {
+			return text, err
+		}
+	}
 	if err := s.fetch(ctx, c, p, loaders, nil); err != nil {
 		return text, err
 	}

@@ -66,8 +66,8 @@ func (s *Session) permitSetting(st syntax.Statement, name string) error {
 	if s.options.Confine == nil || name == "timezone" {
 		return nil
 	}
-	return sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", name).At(st.Text, st.Tokens[1].Pos).
-		WithHint("%s", strings.Join(SettingNames(), ", "))
+	e := sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", name).At(st.Text, st.Tokens[1].Pos)
+	return e.WithHint("%s", NoSetting(name, SettingNames()).Hint)
 }
 
 // helpers makes the macros that a statement mentions.

@@ -9,7 +9,6 @@ import (
 	"github.com/skyql/skyql/internal/cloudcontrol"
 	"github.com/skyql/skyql/internal/fetch"
 	"github.com/skyql/skyql/internal/sqlerr"
-	"github.com/skyql/skyql/internal/syntax"
 )
 
 // word turns whatever a statement failed with into the error that a user sees.
@@ -34,42 +33,6 @@ func (s *Session) word(ctx context.Context, err error) error {
 		return e
 	}
 	return sqlerr.From(err)
-}
-
-// arrowHint explains an error of a statement that compares a member of a JSON
-// value, as people from PostgreSQL write it: DuckDB reads a = 1 AND j->>'k' = 'v'
-// as (a = 1 AND j) ->> ('k' = 'v').
-func arrowHint(st syntax.Statement, err error) error {
-	e, ok := asError[*sqlerr.Error](err)
-	if !ok || e.Code != sqlerr.SyntaxError && e.Code != sqlerr.InvalidText && e.Code != sqlerr.DatatypeMismatch {
-		return err
-	}
-	for i, t := range st.Tokens {
-		if i == 0 || i+2 >= len(st.Tokens) || !t.IsOp("->>") && !t.IsOp("->") {
-			continue
-		}
-		member, next := st.Tokens[i+1], st.Tokens[i+2]
-		compares := next.Kind == syntax.Op && strings.ContainsAny(next.Text[:1], "=<>!~") || next.Is("LIKE") || next.Is("ILIKE") || next.Is("IN") || next.Is("BETWEEN")
-		if (member.Kind == syntax.String || member.Kind == syntax.Number) && compares && !next.IsOp("->") && !next.IsOp("->>") {
-			return e.WithHint("(%s) %s …: -> and ->> bind less than comparisons and AND", st.Text[st.Tokens[i-1].Pos:member.End], next.Text)
-		}
-	}
-	return err
-}
-
-// listHint shows how an element is added to a list that is kept as JSON, such as
-// tags: DuckDB concatenates lists of one type.
-func listHint(st syntax.Statement, err error) error {
-	e, ok := asError[*sqlerr.Error](err)
-	if !ok || e.Hint != "" || !strings.HasPrefix(e.Message, "cannot concatenate types JSON and ") {
-		return err
-	}
-	for i, t := range st.Tokens {
-		if i > 0 && t.IsOp("||") && st.Tokens[i-1].IsName() {
-			return e.WithHint("%s::JSON[] || [{…}::JSON]", st.Tokens[i-1].Text)
-		}
-	}
-	return err
 }
 
 // roundUp gives a number that leaves room: 1,200 becomes 10,000.
@@ -129,6 +92,8 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 		return sqlerr.New(sqlerr.InvalidAuth, "no AWS credentials").
 			WithDetail("tried: environment, shared config profile %q, web identity, container, instance metadata\n%s", e.Profile(), e.Message).
 			WithHint("aws configure sso, or add --sandbox to try skyql without an account")
+	case errors.Is(e, cloudcontrol.ErrCredentials) && e.Code == "ConfigError":
+		return sqlerr.New(sqlerr.InvalidAuth, "the AWS configuration can't be used: %s", e.Message).WithHint("aws configure list-profiles, or add --sandbox to try skyql without an account")
 	case errors.Is(e, cloudcontrol.ErrCredentials):
 		return sqlerr.New(sqlerr.InvalidAuth, "AWS does not accept the credentials: %s", e.Code).WithDetail("%s", detail).
 			WithHint("aws sts get-caller-identity, or add --sandbox to try skyql without an account")
@@ -141,6 +106,9 @@ func (s *Session) awsError(e *cloudcontrol.Error) *sqlerr.Error {
 	case errors.Is(e, cloudcontrol.ErrBadID):
 		return sqlerr.New(sqlerr.InvalidText, "%q is no identifier of %s", e.Identifier, what).WithDetail("%s", detail)
 	case errors.Is(e, cloudcontrol.ErrUnreachable):
+		if s.options.Cloud.Endpoint != "" {
+			where = append(where, "endpoint "+s.options.Cloud.Endpoint)
+		}
 		return sqlerr.New(sqlerr.ConnectionFailure, "%s failed: %s", e.Op, e.Message).WithDetail("%s", strings.Join(where, ", "))
 	}
 	if e.Code == "" {

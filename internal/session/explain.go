@@ -94,6 +94,9 @@ func (s *Session) planExplained(ctx context.Context, st syntax.Statement) (p *pl
 		p, err = s.plan(ctx, st)
 		return p, nil, err
 	}
+	if err := misspelt(st); err != nil {
+		return nil, nil, err
+	}
 	e, form, ok := s.cloudTable(st.Target)
 	if st.Verb != syntax.Write || !ok {
 		return nil, nil, sqlerr.New(sqlerr.FeatureNotSupported, "EXPLAIN takes a query, or a change of a table of AWS").At(st.Text, 0)
@@ -158,7 +161,7 @@ func explainOptions(st syntax.Statement) (o explainOption, at int, err error) {
 	i := 1
 	for ; i < len(st.Tokens); i++ {
 		switch t := st.Tokens[i]; {
-		case t.Is("ANALYZE"):
+		case t.Is("ANALYZE"), t.Is("ANALYSE"):
 			o.analyze = true
 		case t.Is("PERMISSIONS"):
 			o.permissions = true
@@ -337,7 +340,11 @@ func (x *explanation) lines() []string {
 		fmt.Fprintf(&b, "needs      %s%s (EXPLAIN PERMISSIONS)\n", strings.Join(all, ", "), more)
 	}
 	if x.Rows != nil {
-		fmt.Fprintf(&b, "\n%d rows in %s\n", *x.Rows, x.Took)
+		rows := "rows"
+		if *x.Rows == 1 {
+			rows = "row"
+		}
+		fmt.Fprintf(&b, "\n%d %s in %s\n", *x.Rows, rows, x.Took)
 		w := tabwriter.NewWriter(&b, 0, 0, 3, ' ', 0)
 		fmt.Fprintln(w, "table\tlists\tgets\trows\tgets avoided\tretries\tthrottled\ttime")
 		for _, a := range x.Analyzed {

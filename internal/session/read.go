@@ -410,15 +410,41 @@ func (s *Session) here(err error, text syntax.Rewritten, st syntax.Statement, p 
 	name := parts[len(parts)-1].Text
 	switch e.Code {
 	case sqlerr.UndefinedColumn:
-		s.nearColumns(e, name, p)
+		if len(parts) == 1 || s.cloudName(st, parts[len(parts)-2].Text, p) {
+			s.nearColumns(e, name, p)
+		}
 	case sqlerr.UndefinedTable:
 		if len(parts) == 1 {
-			if near := s.catalog.NearTables("", name); len(near) > 0 {
+			switch near := s.catalog.NearTables("", name); {
+			case len(near) > 0:
 				e.Hint = "did you mean " + strings.Join(near, ", ") + "?"
+			case strings.Contains(e.Hint, `"sqlite_`) || strings.Contains(e.Hint, `"pg_`) || strings.Contains(e.Hint, `"duckdb_`):
+				e.Hint = fmt.Sprintf("SHOW TABLES LIKE '%%%s%%'", name)
 			}
 		}
 	}
 	return e
+}
+
+// cloudName reports whether a name that qualifies a column is a cloud table's, or
+// an alias that the statement gives to one.
+func (s *Session) cloudName(st syntax.Statement, name string, p *plan.Plan) bool {
+	for _, sc := range p.Scans {
+		if strings.EqualFold(name, sc.Table.Plural) || strings.EqualFold(name, sc.Table.Singular) {
+			return true
+		}
+	}
+	for i := range st.Tokens {
+		parts := syntax.NameAt(st.Text, st.Tokens[i].Pos)
+		if _, _, ok := s.cloudTable(parts); !ok {
+			continue
+		}
+		alias := slices.IndexFunc(st.Tokens, func(t syntax.Token) bool { return t.Pos >= parts[len(parts)-1].End && !t.Is("AS") })
+		if alias >= 0 && st.Tokens[alias].IsName() && strings.EqualFold(st.Tokens[alias].Text, name) {
+			return true
+		}
+	}
+	return false
 }
 
 func (s *Session) nearColumns(e *sqlerr.Error, name string, p *plan.Plan) {

@@ -177,15 +177,34 @@ func (s *Session) Run(ctx context.Context, script string, out func(context.Conte
 	}
 	for _, st := range syntax.Split(script) {
 		if err := s.statement(ctx, st, out); err != nil {
-			return err
+			return lined(err, script, st)
 		}
 	}
 	return nil
 }
 
+// lined says in which line of a script a statement failed.
+func lined(err error, script string, st syntax.Statement) error {
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok {
+		return err
+	}
+	at := st.Offset
+	if e.Position > 0 && e.Statement == st.Text {
+		at += e.Position - 1
+	}
+	e.Line = 1 + strings.Count(script[:at], "\n")
+	return err
+}
+
 // checkText refuses what no SQL text holds. DuckDB would end a text at a NUL
 // byte and run what stands before it.
 func checkText(script string) error {
+	if at := syntax.OpenComment(script); at >= 0 {
+		e := sqlerr.New(sqlerr.SyntaxError, "a comment that /* opens is never closed").At(script, at)
+		e.Line = 1 + strings.Count(script[:at], "\n")
+		return e
+	}
 	for i, r := range script {
 		if r == 0 {
 			return sqlerr.New(sqlerr.BadCharacters, "byte %d of the SQL is NUL", i+1)
@@ -206,7 +225,7 @@ func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(c
 	start := time.Now()
 	rows, err := s.run(ctx, st)
 	if err != nil {
-		return listHint(st, arrowHint(st, s.word(ctx, err)))
+		return listHint(st, advised(st, s.word(ctx, err)))
 	}
 	var outErr error
 	if out != nil {
@@ -235,6 +254,9 @@ func (s *Session) notify(format string, args ...any) {
 
 // run takes a statement to its rows.
 func (s *Session) run(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
+	if err := misspelt(st); err != nil {
+		return nil, err
+	}
 	if err := s.permit(nil, st); err != nil {
 		return nil, err
 	}

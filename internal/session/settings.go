@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/skyql/skyql/internal/catalog"
 	"github.com/skyql/skyql/internal/change"
@@ -181,9 +182,18 @@ func SettingNames() []string {
 func (s *Settings) Put(name, value string) error {
 	st := settingOf(name)
 	if st == nil {
-		return sqlerr.New(sqlerr.UndefinedObject, "there is no setting %q", name).WithHint("%s", strings.Join(SettingNames(), ", "))
+		return NoSetting(name, SettingNames())
 	}
 	return s.put(st, List(value))
+}
+
+// NoSetting is the error of a name that none of the known settings has.
+func NoSetting(name string, known []string) *sqlerr.Error {
+	e := sqlerr.New(sqlerr.UndefinedObject, "there is no setting %q", name)
+	if near := catalog.Nearest(name, known); len(near) > 0 {
+		return e.WithHint("did you mean %s?", strings.Join(near, ", "))
+	}
+	return e.WithHint("%s", strings.Join(known, ", "))
 }
 
 func (s *Settings) put(st *setting, values []string) error {
@@ -225,6 +235,20 @@ func duration(value string) (time.Duration, error) {
 		return 0, fmt.Errorf("%q is not a time from 0s to 24h", value)
 	}
 	return d, nil
+}
+
+// ParamName reports whether $name can be written for a parameter: DuckDB takes
+// letters, digits and underscores, not beginning with a digit, or a number.
+func ParamName(name string) bool {
+	if _, err := strconv.ParseUint(name, 10, 16); err == nil {
+		return true
+	}
+	for i, r := range name {
+		if r != '_' && !unicode.IsLetter(r) && (i == 0 || !unicode.IsDigit(r)) {
+			return false
+		}
+	}
+	return name != ""
 }
 
 // List cuts a setting's value at commas and blanks.
@@ -317,7 +341,7 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 			return err
 		}
 		if err := s.db.Exec(ctx, st.Text, nil); err != nil {
-			return err
+			return noSetting(err, st, toks[0])
 		}
 		s.outside[name] = st.Text
 		return nil
@@ -343,6 +367,19 @@ func (s *Session) set(ctx context.Context, st syntax.Statement) error {
 		s.narrow = plan.Scope
 	}
 	return nil
+}
+
+// noSetting words the error of a name that neither skyql nor DuckDB has.
+func noSetting(err error, st syntax.Statement, name syntax.Token) error {
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || !strings.HasPrefix(e.Message, "unrecognized configuration parameter") {
+		return err
+	}
+	e.Code = sqlerr.UndefinedObject
+	if near := catalog.Nearest(name.Text, SettingNames()); len(near) > 0 {
+		e.Hint = "did you mean " + strings.Join(near, ", ") + "? SHOW SETTINGS lists them"
+	}
+	return e.At(st.Text, name.Pos)
 }
 
 // Setting gives a setting as SHOW prints it; ok is false if there is none of

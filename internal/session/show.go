@@ -2,6 +2,7 @@ package session
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"github.com/skyql/skyql/internal/catalog"
@@ -10,24 +11,31 @@ import (
 	"github.com/skyql/skyql/internal/syntax"
 )
 
+// showForms is what SHOW takes, for hints.
+const showForms = "SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs, SHOW SETTINGS"
+
 // show is SHOW in this program's forms: PROVIDERS, SERVICES, TABLES and
-// RESOURCES [IN service] [LIKE pattern], METHODS IN table, a setting's name.
-// Anything else is DuckDB's.
+// RESOURCES [IN service] [LIKE pattern], METHODS IN table, SETTINGS, a setting's
+// name. Anything else is DuckDB's.
 func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, error) {
 	toks := st.Tokens[1:]
 	if toks[0].Is("EXTENDED") {
 		toks = toks[1:]
 	}
 	if !toks[0].IsName() {
-		return nil, sqlerr.New(sqlerr.SyntaxError, "SHOW what?").At(st.Text, st.Tokens[0].Pos).WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
+		return nil, sqlerr.New(sqlerr.SyntaxError, "SHOW what?").At(st.Text, st.Tokens[0].Pos).WithHint(showForms)
 	}
 	what := strings.ToUpper(toks[0].Text)
 	if isShowPlan(st) {
 		return s.showPlan(ctx)
 	}
-	in, like, err := showParts(st, toks[1:])
-	if err != nil {
-		return nil, err
+	var in []syntax.Part
+	var like string
+	if slices.Contains(shown, what) {
+		var err error
+		if in, like, err = showParts(st, toks[1:]); err != nil {
+			return nil, err
+		}
 	}
 	switch what {
 	case "PROVIDERS":
@@ -42,15 +50,42 @@ func (s *Session) show(ctx context.Context, st syntax.Statement) (*engine.Rows, 
 		return s.showTables(ctx, st, in, like)
 	case "METHODS":
 		return s.showMethods(st, in)
+	case "SETTINGS":
+		var rows [][]any
+		for _, x := range settings {
+			rows = append(rows, []any{x.name, x.get(s.settings), x.hint})
+		}
+		return s.listed(ctx, like, engineColumns("name", "value", "takes"), rows)
 	}
 	if v, ok := s.value(what); ok && len(toks) == 2 {
 		return engine.Static(engineColumns(strings.ToLower(what)), [][]any{{v}}), nil
 	}
 	if s.options.Confine != nil {
 		return nil, sqlerr.New(sqlerr.UndefinedObject, "unrecognized configuration parameter %q", strings.ToLower(what)).At(st.Text, toks[0].Pos).
-			WithHint("SHOW SERVICES, SHOW TABLES IN aws.ec2, SHOW METHODS IN aws.ec2.vpcs")
+			WithHint(showForms)
 	}
-	return s.db.Plain(ctx, st.Text, nil)
+	rows, err := s.db.Plain(ctx, st.Text, nil)
+	return rows, showHint(err, what)
+}
+
+// shown are the words behind SHOW that take IN and LIKE.
+var shown = []string{"PROVIDERS", "SERVICES", "TABLES", "RESOURCES", "METHODS", "SETTINGS"}
+
+// showHint tells somebody who wrote SHOW and a word that DuckDB took for a table
+// what it may have been.
+func showHint(err error, what string) error {
+	e, ok := asError[*sqlerr.Error](err)
+	if !ok || e.Code != sqlerr.UndefinedTable && e.Code != sqlerr.SyntaxError {
+		return err
+	}
+	if what == "COLUMNS" || what == "CREATE" {
+		return e.WithHint("DESCRIBE aws.s3.buckets")
+	}
+	names := append(slices.Clone(shown), "PLAN", "DATABASES", "SCHEMAS")
+	if near := catalog.Nearest(what, append(names, SettingNames()...)); len(near) > 0 {
+		return e.WithHint("SHOW %s", near[0])
+	}
+	return e.WithHint(showForms)
 }
 
 // isShowPlan reports whether a statement is SHOW PLAN.
@@ -74,14 +109,20 @@ func engineColumns(names ...string) []engine.Column {
 // showParts reads [IN|FROM name] [LIKE 'pattern'].
 func showParts(st syntax.Statement, toks []syntax.Token) (in []syntax.Part, like string, err error) {
 	for i := 0; i < len(toks)-1; i++ {
-		switch {
-		case toks[i].Is("IN"), toks[i].Is("FROM"):
+		switch t := toks[i]; {
+		case t.Is("IN") || t.Is("FROM"):
 			in = syntax.NameAt(st.Text, toks[i+1].Pos)
-		case toks[i].Is("LIKE"), toks[i].Is("ILIKE"):
+			for len(in) > 0 && toks[i+1].Pos < in[len(in)-1].End {
+				i++
+			}
+		case t.Is("LIKE") || t.Is("ILIKE"):
 			if toks[i+1].Kind != syntax.String {
 				return nil, "", sqlerr.New(sqlerr.SyntaxError, "LIKE takes a pattern in quotes").At(st.Text, toks[i+1].Pos).WithHint("LIKE '%%bucket%%'")
 			}
-			like = toks[i+1].Text
+			i++
+			like = toks[i].Text
+		default:
+			return nil, "", sqlerr.New(sqlerr.SyntaxError, "SHOW takes no %s", t.Text).At(st.Text, t.Pos).WithHint("SHOW TABLES IN aws.ec2 LIKE '%%vpc%%'")
 		}
 	}
 	return in, like, nil
@@ -182,6 +223,9 @@ func (s *Session) tableOf(st syntax.Statement, parts []syntax.Part) (*catalog.Ta
 			names = append(names, p.Text)
 		}
 		err := sqlerr.New(sqlerr.UndefinedTable, "table %s does not exist", strings.Join(names, ".")).At(st.Text, parts[0].Pos)
+		if len(parts) < 3 && (service == "" || isProvider(service)) && len(s.catalog.Entries(strings.ToLower(last))) > 0 {
+			return nil, 0, err.WithHint("SHOW TABLES IN aws.%s", strings.ToLower(last))
+		}
 		if near := s.catalog.NearTables(service, last); len(near) > 0 {
 			return nil, 0, err.WithHint("did you mean %s?", strings.Join(near, ", "))
 		}

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/reeflective/readline"
 	"github.com/reeflective/readline/inputrc"
@@ -46,7 +47,8 @@ func newEditor(s *Shell) *editor {
 	rl.History.Add("history", e)
 	rl.PasteTransformer = func(text string) string { return strings.TrimRight(printable(text), "\n") }
 	for name, value := range map[string]any{
-		"enable-bracketed-paste": true, // what is pasted is text: its tabs and line ends do nothing
+		"convert-meta":           false, // é is a letter and not Meta-i
+		"enable-bracketed-paste": true,  // what is pasted is text: its tabs and line ends do nothing
 		"completion-ignore-case": true, "multiline-column": false, "completion-query-items": 0, "history-size": 0,
 		"blink-matching-paren": false, "usage-hint-always": false, "menu-complete-display-prefix": true,
 		"cursor-position-probe": runtime.GOOS == "windows", // see watched
@@ -54,7 +56,27 @@ func newEditor(s *Shell) *editor {
 		rl.Config.Set(name, value)
 	}
 	e.bindInterrupt()
+	e.bindInsert()
 	return e
+}
+
+// bindInsert makes what is typed beyond ASCII arrive as it is. The editor's own
+// command spells U+0080 to U+00FF as keys with Meta, takes the first rune of a
+// character for all of it, and loses count in front of wide ones.
+func (e *editor) bindInsert() {
+	commands := e.rl.Keymap.Commands()
+	insert, accept := commands["self-insert"], commands["accept-line"]
+	e.rl.Keymap.Register(map[string]func(){"self-insert": func() {
+		switch keys := e.rl.Keys.Caller(); {
+		case string(keys) == "\r\n": // one character to the editor
+			accept()
+		case slices.ContainsFunc(keys, func(r rune) bool { return r >= utf8.RuneSelf }):
+			e.rl.History.SkipSave()
+			e.rl.Cursor().InsertAt(keys...)
+		default:
+			insert()
+		}
+	}})
 }
 
 // bindInterrupt gives Ctrl-C a command of its own: the line is dropped, whatever

@@ -2,6 +2,7 @@ package shell
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -46,7 +47,7 @@ func metaCommands() []metaCommand {
 		{[]string{"mode"}, "[NAME]", "output mode: " + strings.Join(Modes, ", "), (*Shell).setMode},
 		{[]string{"rows", "maxrows"}, "[N]", "rows that duckbox shows, 0 for all", (*Shell).setRows},
 		{[]string{"pager"}, "[on|off|COMMAND]", "what shows results longer than the screen", (*Shell).setPager},
-		{[]string{"timing"}, "[on|off]", "time each statement", (*Shell).setTiming},
+		{[]string{"timing", "timer"}, "[on|off]", "time each statement", (*Shell).setTiming},
 		{[]string{"o", "output"}, "[FILE|'|COMMAND']", "results go to a file or command; alone: back to the screen", (*Shell).redirect},
 		{[]string{"i", "include", "read"}, "FILE", "run a file", (*Shell).include},
 		{[]string{"e", "edit"}, "[FILE]", "edit the statement in $EDITOR", (*Shell).edit},
@@ -74,6 +75,9 @@ func (s *Shell) meta(ctx context.Context, pending string, c command) error {
 	var names []string
 	for _, m := range all {
 		names = append(names, m.names...)
+	}
+	if c.name == "" { // \! and the like
+		c.name, _ = word(c.args)
 	}
 	e := sqlerr.New(sqlerr.SyntaxError, `there is no command \%s`, c.name)
 	if near := catalog.Nearest(c.name, names); len(near) > 0 && c.name != "" {
@@ -223,7 +227,12 @@ func (s *Shell) include(ctx context.Context, c call) error {
 	defer f.Close()
 	s.depth++
 	defer func() { s.depth-- }()
-	return s.script(ctx, f)
+	err = s.script(ctx, f)
+	var e *sqlerr.Error
+	if errors.As(err, &e) && e.File == "" {
+		e.File = name
+	}
+	return err
 }
 
 // again is \g: what stands before it, or the last statement, runs now.
@@ -357,7 +366,7 @@ func (s *Shell) set(_ context.Context, c call) error {
 		slices.Sort(lines)
 		return s.lines(lines)
 	}
-	if strings.Trim(strings.ToLower(name), "abcdefghijklmnopqrstuvwxyz0123456789_") != "" {
+	if !session.ParamName(name) {
 		return sqlerr.New(sqlerr.SyntaxError, `\set: %q is no name`, name).WithHint(`\set name value, and $name in a statement`)
 	}
 	if v, rest := word(value); rest == "" {

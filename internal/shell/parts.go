@@ -115,6 +115,13 @@ func whole(text string) bool {
 	return false
 }
 
+// mayEnd reports whether an input that was not whole can be with one more line:
+// where it can't, a script is spared to read all of a long statement again for
+// each of its lines.
+func mayEnd(line string) bool {
+	return strings.ContainsAny(line, `;\`) || strings.Contains(line, "*/") || strings.HasPrefix(strings.TrimSpace(line), ".")
+}
+
 // closed reports whether no quote or comment is open at a text's end: a word
 // put behind it would be a word.
 func closed(text string) bool {

@@ -77,3 +77,23 @@ func TestHighlight(t *testing.T) {
 		}
 	}
 }
+
+// TestMayEnd holds the short cut of scripts against the rule that it spares.
+func TestMayEnd(t *testing.T) {
+	t.Parallel()
+	lines := []string{"SELECT 1\n", ";\n", "\\x\n", ".x\n", "'\n", "/*\n", "*/\n", "$$\n", "-- c\n", "\n", "quit\n", "a; 'b\n", "; /* c\n", "x'; --\n"}
+	var grow func(text string, depth int)
+	grow = func(text string, depth int) {
+		for _, l := range lines {
+			next := text + l
+			if whole(next) {
+				if text != "" && !mayEnd(l) {
+					t.Errorf("%q is whole with its last line, and that was not seen", next)
+				}
+			} else if depth > 1 {
+				grow(next, depth-1)
+			}
+		}
+	}
+	grow("", 4)
+}

@@ -210,18 +210,34 @@ func (s *Shell) script(ctx context.Context, r io.Reader) error {
 		return err
 	}
 	var pending strings.Builder
+	lines := 0 // before what is pending
 	for line := range strings.Lines(string(text)) {
+		first := pending.Len() == 0
 		pending.WriteString(line)
-		if !whole(pending.String()) {
+		if !first && !mayEnd(line) || !whole(pending.String()) {
 			continue
 		}
 		next := pending.String()
 		pending.Reset()
 		if err := s.input(ctx, next); err != nil {
-			return ignoreEnd(err)
+			return ignoreEnd(below(lines, err))
 		}
+		lines += strings.Count(next, "\n")
 	}
-	return ignoreEnd(s.input(ctx, pending.String()))
+	rest := pending.String()
+	if at := syntax.OpenComment(rest); at >= 0 { // what it swallowed would not run, and nobody be told
+		return below(lines, s.session.Run(ctx, rest, nil))
+	}
+	return ignoreEnd(below(lines, s.input(ctx, rest)))
+}
+
+// below counts the line of an error from the start of the script.
+func below(lines int, err error) error {
+	var e *sqlerr.Error
+	if errors.As(err, &e) && e.File == "" {
+		e.Line = lines + max(e.Line, 1)
+	}
+	return err
 }
 
 // run runs statements until they are done or Ctrl-C is pressed.

@@ -26,7 +26,12 @@ type Error struct {
 	// Position is the byte offset of the fault in Statement, counted from 1;
 	// 0 when there is none.
 	Position int
-	Err      error // the cause, may be nil
+	// Line is where in a script the fault is, or the statement that failed,
+	// counted from 1; 0 when that is not known. File is that script where it is
+	// not the one that the program was given.
+	Line int
+	File string
+	Err  error // the cause, may be nil
 }
 
 // SQLSTATE codes, as in appendix A of the PostgreSQL manual.
@@ -128,8 +133,11 @@ func drives(r rune) bool { return unicode.IsControl(r) && r != '\n' && r != '\t'
 func (e *Error) Format() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "error: %s (%s)\n", e.Message, e.Code)
+	place := e.place()
 	if line, col, ok := e.line(); ok {
-		fmt.Fprintf(&b, "  %s\n  %s^\n", line, strings.Repeat(" ", col))
+		fmt.Fprintf(&b, "  %s%s\n  %s^\n", place, line, strings.Repeat(" ", len(place)+col))
+	} else if place != "" {
+		fmt.Fprintf(&b, "  in the statement of %s\n", strings.TrimSuffix(place, ": "))
 	}
 	for l := range strings.Lines(e.Detail) {
 		fmt.Fprintf(&b, "  %s\n", strings.TrimRight(l, "\r\n"))
@@ -138,6 +146,17 @@ func (e *Error) Format() string {
 		fmt.Fprintf(&b, "hint: %s\n", e.Hint)
 	}
 	return b.String()
+}
+
+// place says which line of a script the fault is in, where that isn't plain.
+func (e *Error) place() string {
+	switch {
+	case e.File != "":
+		return fmt.Sprintf("%s, line %d: ", e.File, e.Line)
+	case e.Line > 1:
+		return fmt.Sprintf("line %d: ", e.Line)
+	}
+	return ""
 }
 
 // line finds the line that Position is on, and the column in it, both as they

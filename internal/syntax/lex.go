@@ -63,13 +63,9 @@ func skipBlank(s string, p int) int {
 		case unicode.IsSpace(r) || r == '\ufeff' || r == '\u200b':
 			p += n
 		case strings.HasPrefix(s[p:], "--"):
-			i := strings.IndexAny(s[p:], "\n\r")
-			if i < 0 {
-				return len(s)
-			}
-			p += i
+			p = skipLine(s, p)
 		case strings.HasPrefix(s[p:], "/*"):
-			p = skipComment(s, p)
+			p, _ = skipComment(s, p)
 		default:
 			return p
 		}
@@ -77,7 +73,41 @@ func skipBlank(s string, p int) int {
 	return p
 }
 
-func skipComment(s string, p int) int {
+// OpenComment gives the place of a block comment that is never closed, -1 if
+// there is none.
+func OpenComment(text string) int {
+	if !strings.Contains(text, "/*") {
+		return -1
+	}
+	p := 0 // behind the last token there are blanks and comments alone
+	if toks := Lex(text); len(toks) > 1 {
+		p = toks[len(toks)-2].End
+	}
+	for p < len(text) {
+		switch {
+		case strings.HasPrefix(text[p:], "--"):
+			p = skipLine(text, p)
+		case strings.HasPrefix(text[p:], "/*"):
+			end, closed := skipComment(text, p)
+			if !closed {
+				return p
+			}
+			p = end
+		default:
+			p++
+		}
+	}
+	return -1
+}
+
+func skipLine(s string, p int) int {
+	if i := strings.IndexAny(s[p:], "\n\r"); i >= 0 {
+		return p + i
+	}
+	return len(s)
+}
+
+func skipComment(s string, p int) (end int, closed bool) {
 	depth := 0
 	for p < len(s) {
 		switch {
@@ -88,13 +118,13 @@ func skipComment(s string, p int) int {
 			depth--
 			p += 2
 			if depth == 0 {
-				return p
+				return p, true
 			}
 		default:
 			p++
 		}
 	}
-	return p
+	return p, false
 }
 
 func lexOne(s string, p int) Token {
