@@ -298,8 +298,14 @@ func (b *binder) pivoted(r *syntax.Ref) bool {
 			depth++
 		case t.IsOp("("):
 			depth--
-		case (t.Is("PIVOT") || t.Is("PIVOT_WIDER")) && (depth < 0 && toks[i+1].IsOp("(") && r.Kind == syntax.Derived || i == len(toks)-1):
+		case !t.Is("PIVOT") && !t.Is("PIVOT_WIDER"):
+		case i == len(toks)-1:
 			return true
+		case depth < 0 && toks[i+1].IsOp("("): // a query, or a join, in parentheses
+			query := i+2 < len(toks) && syntax.StartsQuery(toks[i+2]) && !toks[i+2].IsOp("(")
+			if r.Kind == syntax.Derived || r.Kind == syntax.Join && !query {
+				return true
+			}
 		}
 	}
 	return false
