@@ -18,7 +18,7 @@ type binder struct {
 	uses      []*cte // CTEs, in the order in which they are named
 	defs      []*cte // … and made
 	keptApart []Apart
-	// unstable counts samples and views that may give different rows each time.
+	// unstable counts samples, queries and views that may give different rows each time.
 	unstable int
 	// columns are the names that are a column and nothing below it, found in
 	// the block they stand in.
@@ -92,10 +92,10 @@ func (b *binder) query(q *syntax.Query, outer *scope) *block {
 func (b *binder) within(bl *block) func() {
 	bl.refs[0], bl.uses[0], bl.defs[0] = len(b.refs), len(b.uses), len(b.defs)
 	before := b.unstable
-	if bl.query.Sample {
-		b.unstable++
-	}
 	return func() {
+		if b.chancy(bl) {
+			b.unstable++
+		}
 		bl.refs[1], bl.uses[1], bl.defs[1] = len(b.refs), len(b.uses), len(b.defs)
 		bl.unstable = b.unstable != before
 	}

@@ -172,11 +172,14 @@ type Env struct {
 	// Text writes a tree as SQL.
 	Text func(tree []byte) (string, error)
 	// Scalar says whether all functions are scalar ones that always give the
-	// same; Pure whether they are, or aggregates and readers of files.
+	// same; Pure whether they are, or readers of files, or aggregates that give
+	// the same in whichever order rows come.
 	Scalar, Pure func(functions []string) bool
 	// Columns describes a query that reads no cloud table; ok is false where
 	// that fails, and where text in it may compare by a collation.
 	Columns func(sql string) ([]Column, bool)
+	// Ordered says whether DuckDB keeps the order of a table's or a file's rows.
+	Ordered func() bool
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
 	Values func(sql string) (rows [][]string, ok bool)

@@ -55,8 +55,9 @@ func plannedInside(t *testing.T, db *engine.DB, query string, inside func(accoun
 			text, err := db.Deserialize(t.Context(), tree)
 			return strings.TrimSuffix(text, ";"), err
 		},
-		Scalar: func(functions []string) bool { return db.Scalar(t.Context(), functions) },
-		Pure:   func(functions []string) bool { return db.Pure(t.Context(), functions) },
+		Ordered: func() bool { return true },
+		Scalar:  func(functions []string) bool { return db.Scalar(t.Context(), functions) },
+		Pure:    func(functions []string) bool { return db.Pure(t.Context(), functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
 			if db.Collates(t.Context(), query) {
 				return nil, false
