@@ -58,7 +58,7 @@ const (
 	elsewhere place = iota
 	inList          // an item of a select list, by itself
 	inPredicate
-	inHaving // a predicate where an alias wins over a column
+	inHaving // a predicate where an alias may win over a column
 	inOrder  // ORDER BY, where an alias wins too
 )
 

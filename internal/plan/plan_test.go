@@ -249,7 +249,10 @@ func TestKeys(t *testing.T) {
 	check("SELECT region AS r, count(*) FROM {q} GROUP BY r HAVING r = 'a'", "queues everything")
 	check("SELECT (SELECT count(*) FROM (SELECT queue_url AS vpc_id FROM {q} WHERE vpc_id = queue_url)) FROM {v} WHERE region = 'a'", "vpcs region=a; queues everything")
 	check("SELECT password AS p FROM {u} WHERE p = 'a'", "error: password of aws.connect.users is write-only: AWS never gives it back, so no condition on it can hold")
-	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY account_id HAVING region = 'a'", "queues account=a") // in HAVING an alias wins
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY account_id HAVING region = 'a'", "queues account=a")        // in HAVING an alias wins
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY region, account_id HAVING region = 'a'", "queues region=a") // over what is not grouped by
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY 1 HAVING region = 'a'", "queues everything")
+	check("SELECT region AS region, count(*) FROM {q} GROUP BY ALL HAVING region = 'a'", "queues everything")
 	check("SELECT region FROM {q} UNION ALL SELECT region FROM {s}", "queues everything; subnets everything")
 	check("FROM (SELECT region FROM {q} UNION SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region FROM {q} EXCEPT SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")

@@ -46,7 +46,7 @@ const (
 	RuleSetOp         Rule = "a set operation's outer condition goes into each arm"
 	RuleByName        Rule = "BY NAME pairs columns by name"
 	RuleArms          Rule = "a set operation's column has values of every arm"
-	RuleAlias         Rule = "an alias wins over a column in HAVING, and over those further out in any condition"
+	RuleAlias         Rule = "an alias wins over columns further out, and in HAVING over those that are not grouped by"
 	RuleCTEUnion      Rule = "a CTE gives what all its uses need"
 	RuleTableUnion    Rule = "a table gives what all its references need"
 	RuleColumns       Rule = "every column that is read is fetched"

@@ -92,6 +92,11 @@ SELECT identifier FROM aws.ecs.services WHERE identifier IN (SELECT queue_name F
 SELECT identifier FROM aws.sqs.queues WHERE identifier IN ('', E'a\nb', repeat('ü', 1024), repeat('ü', 1025));
 SELECT identifier FROM aws.sqs.queue WHERE identifier = '';
 SELECT identifier FROM aws.sqs.queue WHERE identifier = 'a' AND identifier = 'b';
+SELECT nodegroup_name AS cluster_name, cluster_name AS nodegroup_name, count(*) FROM aws.eks.nodegroups GROUP BY cluster_name, nodegroup_name HAVING nodegroup_name = 'alpha';
+SELECT nodegroup_name AS cluster_name, cluster_name AS nodegroup_name, count(*) FROM aws.eks.nodegroups GROUP BY 1, 2 HAVING nodegroup_name = 'alpha';
+SELECT nodegroup_name AS cluster_name, cluster_name AS nodegroup_name, count(*) FROM aws.eks.nodegroups GROUP BY ALL HAVING nodegroup_name = 'alpha';
+SELECT nodegroup_name AS cluster_name, cluster_name AS nodegroup_name, count(*) FROM aws.eks.nodegroups GROUP BY cluster_name, nodegroup_name HAVING nodegroup_name IN (SELECT 'alpha');
+SELECT nodegroup_name AS cluster_name, count(*) FROM aws.eks.nodegroups GROUP BY nodegroup_name HAVING cluster_name = 'alpha';
 SET threads = 4;
 CREATE TABLE many AS SELECT 'vpc-' || (ARRAY['11us0', '11us1', '11eu0', '44eu0'])[1 + i % 4] AS k, i FROM range(1000000) t(i);
 SELECT count(*) FROM aws.ec2.vpcs WHERE vpc_id IN (SELECT k FROM many GROUP BY k, i LIMIT 1);
