@@ -144,7 +144,10 @@ func (b *binder) recursive(c *syntax.CTE, entry *cte, sc *scope) {
 	left := b.query(c.Query.Arms[0], inner)
 	self := &block{query: c.Query, open: left.open}
 	for _, o := range renamed(left.outs, c.Aliases) {
-		self.outs = append(self.outs, output{name: o.name})
+		if b.keeps(RuleRecursive) {
+			o = output{name: o.name}
+		}
+		self.outs = append(self.outs, o)
 	}
 	it := &cte{name: c.Name, block: self}
 	b.uses = append(b.uses, it) // so that its text means nothing by itself
