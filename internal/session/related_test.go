@@ -59,8 +59,11 @@ func (g *gen) related() string {
 		return fmt.Sprintf("WITH RECURSIVE r(k, n) AS (SELECT %s, 0 FROM %s UNION SELECT o.%s, n + 1 FROM r JOIN %s ON o.%s > r.k WHERE n < 2) SELECT * FROM r%s", r.key, r.owner, r.key, owner, r.key,
 			choose(g, " WHERE r.k = "+v(), " WHERE r.k = "+v()+" AND r.n = 1", " WHERE r.k IN ("+v()+", "+v()+")"))
 	case 11:
-		first := "SELECT DISTINCT ON (u." + r.ref + ") u." + r.ref + " AS k, u." + r.id + " AS id, u.region AS region FROM " + user + " ORDER BY u." + r.ref + ", u.account_id, u.region, u." + r.id + ", u.identifier"
-		return "SELECT * FROM (" + first + ") x WHERE x." + choose(g, "k = "+v(), "region = "+g.value("region"))
+		by := "u.account_id, u.region, u." + r.id + ", u.identifier"
+		show := " u." + r.ref + " AS k, u." + r.id + " AS id, u.region AS region"
+		number := "row_number() OVER (PARTITION BY u." + choose(g, r.ref, "account_id", "region") + " ORDER BY " + by + ")"
+		first := choose(g, "SELECT DISTINCT ON (u."+r.ref+")"+show+", 1 AS n FROM "+user+" ORDER BY u."+r.ref+", "+by, "SELECT"+show+", "+number+" AS n FROM "+user, "SELECT"+show+", 1 AS n FROM "+user+" QUALIFY "+number+" = 1")
+		return "SELECT * FROM (" + first + ") x WHERE x." + choose(g, "k = "+v(), "region = "+g.value("region")) + choose(g, "", " AND x.n = 1")
 	case 12: // names that change places
 		a, b := r.ref, r.id
 		if a == r.none {
