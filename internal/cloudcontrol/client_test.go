@@ -623,6 +623,7 @@ func TestMessages(t *testing.T) {
 	}
 	hostile(t, fault("GeneralServiceException", "The bucket is in this region: us-west-2. Please use this region to retry the request (Service: S3, Status Code: 301, Request ID: null)"), get, cloudcontrol.ErrElsewhere, cloudcontrol.Never)
 	hostile(t, fault("ValidationException", "Identifier my-log-group is not valid for identifier [/properties/LogGroupName]"), get, cloudcontrol.ErrBadID, cloudcontrol.Never)
+	hostile(t, fault("InvalidRequestException", `Invalid id: "x" (expecting "vpc-...") (Service: Ec2, Status Code: 400, Request ID: null)`), get, cloudcontrol.ErrBadID, cloudcontrol.Never)
 }
 
 // Credentials that expired are replaced once, not again and again.

@@ -126,7 +126,7 @@ var (
 	requiredKey = regexp.MustCompile(`required key \[([A-Za-z0-9]+)\] not found`)
 	perform     = regexp.MustCompile(`not authorized to perform: ([a-zA-Z0-9-]+:[A-Za-z0-9*]+)`)
 	redirected  = regexp.MustCompile(`Status Code: 301\b|PermanentRedirect|must be addressed using the specified endpoint`)
-	malformedID = regexp.MustCompile(`(?i)(identifier .*(is not valid|does not match|malformed|invalid))|((invalid|malformed) identifier)`)
+	malformedID = regexp.MustCompile(`(?i)(identifier .*(is not valid|does not match|malformed|invalid))|((invalid|malformed) (identifier|id: "))`)
 )
 
 // codeOf gives an API error's code in the form of cleanCode, or "".

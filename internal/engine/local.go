@@ -81,7 +81,7 @@ func (e *DB) Scalar(ctx context.Context, functions []string) bool {
 	return e.stable(ctx, functions, map[string]bool{"scalar": true})
 }
 
-// Pure reports whether every function is Scalar, an aggregate, or reads a file.
+// Pure reports whether every function is Scalar, one of steady, or reads a file.
 func (e *DB) Pure(ctx context.Context, functions []string) bool {
 	return e.stable(ctx, functions, map[string]bool{"scalar": true, "aggregate": true, "table": true})
 }
@@ -89,6 +89,11 @@ func (e *DB) Pure(ctx context.Context, functions []string) bool {
 // readers are the table functions that give the same while a statement runs.
 var readers = map[string]bool{"read_csv": true, "read_csv_auto": true, "read_json": true, "read_json_auto": true, "read_ndjson": true, "read_parquet": true,
 	"parquet_scan": true, "range": true, "generate_series": true, "unnest": true, "read_text": true}
+
+// steady are the aggregates that give the same in whichever order rows come,
+// which is not told of any: first(), list() and max_by() don't.
+var steady = map[string]bool{"count": true, "count_star": true, "count_if": true, "countif": true, "min": true, "max": true, "sum": true, "avg": true, "mean": true,
+	"median": true, "bool_and": true, "bool_or": true}
 
 func (e *DB) stable(ctx context.Context, functions []string, kinds map[string]bool) bool {
 	for _, f := range functions {
@@ -113,7 +118,7 @@ func (e *DB) stable(ctx context.Context, functions []string, kinds map[string]bo
 			case kind == "table":
 				fits = fits && (kinds["table"] && readers[f] || len(got) > 1)
 			default:
-				fits = fits && kinds[kind] && stability == "CONSISTENT"
+				fits = fits && kinds[kind] && stability == "CONSISTENT" && (kind != "aggregate" || steady[f])
 			}
 		}
 		if !fits {

@@ -205,9 +205,6 @@ func (e *TooManyError) Error() string {
 
 const defaultParallel = 64
 
-// maxIdentifier is the longest identifier that Cloud Control takes.
-const maxIdentifier = 1024
-
 // Run fetches what a request asks. The first failure ends it; so does ctx, at once.
 func (f *Fetcher) Run(ctx context.Context, q Request) (Report, error) {
 	r := &run{Request: q, f: f, noticed: map[string]bool{}, missed: map[string]bool{}, shared: map[string]bool{}, store: newStore(), stats: map[string]*stats{}}

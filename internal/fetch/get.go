@@ -18,11 +18,11 @@ func (s *scanning) getAll(ctx context.Context, places []place, b plan.Box) error
 	}
 	for _, at := range places {
 		for _, id := range b.Identifiers {
-			if id == "" || len(id) > maxIdentifier || !s.first(at, id) {
+			if !s.first(at, id) {
 				continue
 			}
 			s.stat(s.table, func(st *stats) { st.Expected++ })
-			if err := s.spawn(ctx, at, id, wanted{named: true, bound: b.Bound}); err != nil {
+			if err := s.spawn(ctx, at, id, wanted{named: true, bound: b.Bound, found: b.Found}); err != nil {
 				return err
 			}
 		}
@@ -34,6 +34,7 @@ func (s *scanning) getAll(ctx context.Context, places []place, b plan.Box) error
 type wanted struct {
 	named bool  // by identifier, not from a list
 	bound bool  // by an identifier that another resource holds
+	found bool  // by one that is a value of any table
 	model model // what it was listed with
 }
 
@@ -73,7 +74,7 @@ func (s *scanning) get(ctx context.Context, turn *admission, at place, id string
 	switch {
 	case err == nil:
 	case errors.Is(err, cloudcontrol.ErrNotFound), s.table.SpansRegions && errors.Is(err, cloudcontrol.ErrElsewhere),
-		w.bound && errors.Is(err, cloudcontrol.ErrBadID):
+		w.found && errors.Is(err, cloudcontrol.ErrBadID):
 		return Row{}, false, nil
 	default:
 		return Row{}, false, s.absent(ctx, at, s.table, err)

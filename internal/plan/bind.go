@@ -18,7 +18,7 @@ type binder struct {
 	uses      []*cte // CTEs, in the order in which they are named
 	defs      []*cte // … and made
 	keptApart []Apart
-	// unstable counts samples and views that may give different rows each time.
+	// unstable counts samples, queries and views that may give different rows each time.
 	unstable int
 	// columns are the names that are a column and nothing below it, found in
 	// the block they stand in.
@@ -58,7 +58,7 @@ const (
 	elsewhere place = iota
 	inList          // an item of a select list, by itself
 	inPredicate
-	inHaving // a predicate where an alias wins over a column
+	inHaving // a predicate where an alias may win over a column
 	inOrder  // ORDER BY, where an alias wins too
 )
 
@@ -92,10 +92,10 @@ func (b *binder) query(q *syntax.Query, outer *scope) *block {
 func (b *binder) within(bl *block) func() {
 	bl.refs[0], bl.uses[0], bl.defs[0] = len(b.refs), len(b.uses), len(b.defs)
 	before := b.unstable
-	if bl.query.Sample {
-		b.unstable++
-	}
 	return func() {
+		if b.chancy(bl) {
+			b.unstable++
+		}
 		bl.refs[1], bl.uses[1], bl.defs[1] = len(b.refs), len(b.uses), len(b.defs)
 		bl.unstable = b.unstable != before
 	}
@@ -144,7 +144,10 @@ func (b *binder) recursive(c *syntax.CTE, entry *cte, sc *scope) {
 	left := b.query(c.Query.Arms[0], inner)
 	self := &block{query: c.Query, open: left.open}
 	for _, o := range renamed(left.outs, c.Aliases) {
-		self.outs = append(self.outs, output{name: o.name})
+		if b.keeps(RuleRecursive) {
+			o = output{name: o.name}
+		}
+		self.outs = append(self.outs, o)
 	}
 	it := &cte{name: c.Name, block: self}
 	b.uses = append(b.uses, it) // so that its text means nothing by itself
@@ -298,8 +301,14 @@ func (b *binder) pivoted(r *syntax.Ref) bool {
 			depth++
 		case t.IsOp("("):
 			depth--
-		case (t.Is("PIVOT") || t.Is("PIVOT_WIDER")) && (depth < 0 && toks[i+1].IsOp("(") && r.Kind == syntax.Derived || i == len(toks)-1):
+		case !t.Is("PIVOT") && !t.Is("PIVOT_WIDER"):
+		case i == len(toks)-1:
 			return true
+		case depth < 0 && toks[i+1].IsOp("("): // a query, or a join, in parentheses
+			query := i+2 < len(toks) && syntax.StartsQuery(toks[i+2]) && !toks[i+2].IsOp("(")
+			if r.Kind == syntax.Derived || r.Kind == syntax.Join && !query {
+				return true
+			}
 		}
 	}
 	return false

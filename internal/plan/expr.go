@@ -15,7 +15,7 @@ func (b *binder) expr(e *syntax.Expr, sc *scope, at place, bl *block) origin {
 	}
 	switch e.Class {
 	case "COLUMN_REF":
-		return b.columnRef(e, sc, at)
+		return b.columnRef(e, sc, at, bl)
 	case "SUBQUERY":
 		for _, a := range e.Args {
 			b.expr(a, sc, deeper(at), bl)
@@ -118,7 +118,7 @@ func (b *binder) macroBody(m Macro) *block {
 	return b.query(q, &scope{params: params})
 }
 
-func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
+func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place, bl *block) origin {
 	if sc.param(e.Names[0]) {
 		return origin{}
 	}
@@ -130,17 +130,23 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 		}
 		b.want(m.column)
 	}
-	if item, ok := sc.alias(e.Names, found, at); ok && b.keeps(RuleAlias) {
-		if at != inHaving || !b.grouped(found, item, sc) {
-			b.aliased(e, item, sc, at)
+	item, ok := sc.alias(e.Names, found, at)
+	if ok && at == inHaving && len(found) > 0 && found[0].local && b.keeps(RuleAlias) {
+		grouped, sure := b.grouped(found, bl)
+		if !sure {
+			return origin{}
 		}
+		ok = !grouped
+	}
+	if ok {
+		b.aliased(e, item, sc, at)
 		return origin{}
 	}
 	if len(found) != 1 || found[0].row {
 		return origin{}
 	}
 	m := found[0]
-	if sc.aliasedNearer(e.Names) {
+	if sc.aliasedNearer(e.Names) && b.keeps(RuleAlias) {
 		return origin{}
 	}
 	rest := e.Names[m.skip+1:]
@@ -157,18 +163,17 @@ func (b *binder) columnRef(e *syntax.Expr, sc *scope, at place) origin {
 	return b.path(e, m, rest, at)
 }
 
-// grouped reports whether a name in HAVING may be a column that isn't the item
-// with that alias: DuckDB takes a grouping column before an alias, and an alias
-// before any other column.
-func (b *binder) grouped(found []match, item *syntax.Expr, sc *scope) bool {
-	if len(found) == 0 || !found[0].local {
-		return false
+// grouped reports whether a name in HAVING is a column that the block groups by:
+// DuckDB takes it rather than an alias. sure is false where GROUP BY names it by
+// its place, or may.
+func (b *binder) grouped(found []match, bl *block) (yes, sure bool) {
+	sure = true
+	for _, g := range bl.query.GroupBy {
+		c := b.columns[g]
+		yes = yes || c != nil && len(found) == 1 && found[0].column == c
+		sure = sure && c != nil
 	}
-	if item == nil || item.Class != "COLUMN_REF" || len(found) != 1 {
-		return true
-	}
-	same := sc.lookup(item.Names)
-	return len(same) != 1 || same[0].column != found[0].column
+	return yes, yes || sure
 }
 
 // aliased binds the alias of an item of the select list. An item that is a

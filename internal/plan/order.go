@@ -277,6 +277,7 @@ func (b *binder) takeLocal(r *reference) {
 			}
 			if set = NewSet(set...); col > regionColumn {
 				r.sets[col] = r.sets[col].And(set)
+				r.found = r.found || col == identifierColumn || slices.Contains(r.table.IdentifierColumns(), col)
 			}
 		}
 	}

@@ -92,9 +92,11 @@ type Box struct {
 	// InAccounts and InRegions narrow inside the scope, whatever that is: they
 	// come from values, not from the statement's text. Nil: no bound.
 	InAccounts, InRegions Set
-	// Bound says that the Identifiers come from values: where they are many,
-	// listing may cost less; and one that AWS calls malformed is no resource.
-	Bound bool
+	// Bound says that the Identifiers are values of another scan: where they are
+	// many, listing may cost less. Found says that they are values of any table,
+	// local ones too: one that AWS calls malformed is no resource, where one that
+	// the statement itself gives is a mistake to be told.
+	Bound, Found bool
 	// In bounds columns that every list row has: account, region, identifier
 	// and the columns that it is made of.
 	In map[int]Set
@@ -172,11 +174,14 @@ type Env struct {
 	// Text writes a tree as SQL.
 	Text func(tree []byte) (string, error)
 	// Scalar says whether all functions are scalar ones that always give the
-	// same; Pure whether they are, or aggregates and readers of files.
+	// same; Pure whether they are, or readers of files, or aggregates that give
+	// the same in whichever order rows come.
 	Scalar, Pure func(functions []string) bool
 	// Columns describes a query that reads no cloud table; ok is false where
 	// that fails, and where text in it may compare by a collation.
 	Columns func(sql string) ([]Column, bool)
+	// Ordered says whether DuckDB keeps the order of a table's or a file's rows.
+	Ordered func() bool
 	// Values gives the distinct rows of text of a query that reads no cloud
 	// table; ok is false if there are too many.
 	Values func(sql string) (rows [][]string, ok bool)
@@ -295,7 +300,7 @@ func (b *binder) add(r *reference) {
 // conditions ask for.
 func (b *binder) checkKeys(r *reference) error {
 	box, some := r.box(nil)
-	if !some && b.env.Narrow == Keys { // local values turned out to be none
+	if !some { // contradictions, or local values that turned out to be none
 		return nil
 	}
 	if r.form == catalog.Singular && r.table.Singular != r.table.Plural && box.Identifiers == nil {
@@ -348,6 +353,6 @@ func (b Box) equal(o Box) bool {
 	same := func(x, y Set) bool { return (x == nil) == (y == nil) && slices.Equal(x, y) }
 	sameIn := func(x, y map[int]Set) bool { return maps.EqualFunc(x, y, same) }
 	return same(b.Accounts, o.Accounts) && same(b.Regions, o.Regions) && same(b.Identifiers, o.Identifiers) && maps.EqualFunc(b.Parents, o.Parents, same) &&
-		same(b.InAccounts, o.InAccounts) && same(b.InRegions, o.InRegions) && b.Bound == o.Bound && sameIn(b.In, o.In) &&
+		same(b.InAccounts, o.InAccounts) && same(b.InRegions, o.InRegions) && b.Bound == o.Bound && b.Found == o.Found && sameIn(b.In, o.In) &&
 		slices.EqualFunc(b.Filters, o.Filters, func(x, y Filter) bool { return x.SQL == y.SQL }) && b.Limit == o.Limit && b.Order == o.Order
 }

@@ -55,8 +55,9 @@ func plannedInside(t *testing.T, db *engine.DB, query string, inside func(accoun
 			text, err := db.Deserialize(t.Context(), tree)
 			return strings.TrimSuffix(text, ";"), err
 		},
-		Scalar: func(functions []string) bool { return db.Scalar(t.Context(), functions) },
-		Pure:   func(functions []string) bool { return db.Pure(t.Context(), functions) },
+		Ordered: func() bool { return true },
+		Scalar:  func(functions []string) bool { return db.Scalar(t.Context(), functions) },
+		Pure:    func(functions []string) bool { return db.Pure(t.Context(), functions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
 			if db.Collates(t.Context(), query) {
 				return nil, false
@@ -248,9 +249,10 @@ func TestKeys(t *testing.T) {
 	check("SELECT region AS r, count(*) FROM {q} GROUP BY r HAVING r = 'a'", "queues everything")
 	check("SELECT (SELECT count(*) FROM (SELECT queue_url AS vpc_id FROM {q} WHERE vpc_id = queue_url)) FROM {v} WHERE region = 'a'", "vpcs region=a; queues everything")
 	check("SELECT password AS p FROM {u} WHERE p = 'a'", "error: password of aws.connect.users is write-only: AWS never gives it back, so no condition on it can hold")
-	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY account_id HAVING region = 'a'", "queues everything")                     // in HAVING an alias wins
-	check("SELECT account_id AS region, region AS account_id FROM {q} GROUP BY region, account_id HAVING region = 'a'", "queues everything") // but not over a grouping column
-	check("SELECT q.region AS region, count(*) FROM {q} q GROUP BY q.region HAVING region = 'a'", "queues region=a")
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY account_id HAVING region = 'a'", "queues account=a")        // in HAVING an alias wins
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY region, account_id HAVING region = 'a'", "queues region=a") // over what is not grouped by
+	check("SELECT account_id AS region, count(*) FROM {q} GROUP BY 1 HAVING region = 'a'", "queues everything")
+	check("SELECT region AS region, count(*) FROM {q} GROUP BY ALL HAVING region = 'a'", "queues everything")
 	check("SELECT region FROM {q} UNION ALL SELECT region FROM {s}", "queues everything; subnets everything")
 	check("FROM (SELECT region FROM {q} UNION SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
 	check("FROM (SELECT region FROM {q} EXCEPT SELECT region FROM {s}) WHERE region = 'a'", "queues region=a; subnets region=a")
@@ -269,6 +271,9 @@ func TestKeys(t *testing.T) {
 	check("SELECT 1 FROM {q} WHERE EXISTS (FROM {s} WHERE region = 'b')", "queues everything; subnets region=b")
 	check("FROM {q} PIVOT (count(*) FOR region IN ('a', 'b')) WHERE account_id = 'c'", "queues everything")
 	check("PIVOT (FROM {q} WHERE region = 'a') ON queue_name", "queues region=a")
+	check("PIVOT (FROM {v} WHERE region = 'a') ON vpc_id IN (SELECT vpc_id FROM {v} WHERE region = 'b')", "vpcs region=a + region=b")
+	check("FROM (PIVOT (FROM {q} WHERE region = 'a') ON queue_name IN (FROM (PIVOT {s} ON region IN (SELECT region FROM {v})))) WHERE region = 'b'", "queues region=a; subnets everything; vpcs everything")
+	check("FROM (PIVOT ({q} q JOIN {s} s USING (account_id)) ON region) WHERE account_id = 'b'", "queues everything; subnets everything")
 	check("UNPIVOT (FROM {q} WHERE region = 'a') ON queue_name, queue_url", "queues region=a")
 	check("SELECT * FROM {q} a JOIN {q} b ON a.identifier = b.queue_url WHERE a.identifier = 'x'", "queues id=x")
 	check("FROM v WHERE where_ = 'a'", "queues region=a")
@@ -283,6 +288,30 @@ func TestKeys(t *testing.T) {
 	check("FROM {q} WHERE queue_url = (SELECT max(v) FROM (VALUES ('x'), ('y')) t(v))", "queues id=y")
 	check("FROM {u} WHERE instance_arn = (SELECT arn FROM aws.connect.instances WHERE instance_alias = 'x')", "users instance_arn<-instances.arn; instances everything")
 	check("FROM {q} WHERE NOT queue_url = (SELECT 'x')", "queues everything")
+	// what Cloud Control takes for no identifier is no resource's
+	check("FROM {q} WHERE identifier = ''", "queues nothing")
+	check("FROM aws.sqs.queue WHERE identifier = ''", "queues nothing")
+	check("FROM {q} WHERE identifier IN ('', 'x', repeat('ü', 1025))", "queues id=x")
+	check(`FROM {q} WHERE identifier IN (VALUES (E'a\nb'), (''))`, "queues nothing")
+	// what may be read otherwise when the statement runs binds nothing
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR AS k FROM range(5) t(r) ORDER BY k LIMIT 1)", "queues id=0")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR AS k FROM range(5) t(r) ORDER BY ALL DESC LIMIT 1)", "queues id=4")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR AS k FROM range(5) t(r) ORDER BY length(k) LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) LIMIT 1)", "queues id=0")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) WHERE r > 2 LIMIT 1 OFFSET 1)", "queues id=4")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) ORDER BY r // 2 LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) GROUP BY r LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT DISTINCT r::VARCHAR AS k FROM range(5) t(r) ORDER BY 1 LIMIT 1)", "queues id=0")
+	check("FROM {q} WHERE queue_url IN (SELECT DISTINCT r::VARCHAR AS k FROM range(5) t(r) LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT DISTINCT ON (r // 2) r::VARCHAR FROM range(5) t(r))", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) QUALIFY row_number() OVER (ORDER BY r // 2) = 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT r::VARCHAR FROM range(5) t(r) JOIN range(5) u(s) ON r = s LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT k FROM (SELECT r::VARCHAR AS k FROM range(5) t(r) UNION SELECT 'x') LIMIT 1)", "queues everything")
+	check("FROM {q} WHERE queue_url IN (SELECT max(r::VARCHAR) FROM range(5) t(r))", "queues id=4")
+	check("FROM {q} WHERE queue_url = (SELECT first(r::VARCHAR) FROM range(5) t(r))", "queues everything")
+	check("FROM {q} JOIN (SELECT r::VARCHAR AS k FROM range(5) t(r) LIMIT 2) x ON k = queue_url", "queues id=0,1")
+	check("FROM {q} JOIN (SELECT DISTINCT r::VARCHAR AS k FROM range(5) t(r) LIMIT 2) x ON k = queue_url", "queues everything")
+	check("WITH x AS (SELECT any_value(r::VARCHAR) AS k FROM range(5) t(r)) FROM {q} JOIN x ON k = queue_url", "queues everything")
 	check("FROM {q} WHERE queue_url IN (SELECT 'x' COLLATE NOCASE)", "queues everything")
 	check("FROM {q} JOIN (VALUES ('x' COLLATE NOCASE)) t(k) ON k = queue_url", "queues everything")
 	// the singular table

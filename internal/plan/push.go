@@ -148,6 +148,9 @@ func (b *binder) incoming(bl *block, in limits) bounds {
 			continue
 		}
 		if s := in.sets[i]; s != nil {
+			if len(bl.query.GroupBy) > 0 {
+				s = b.right(RuleGroupBy, s)
+			}
 			out.sets[o.column] = out.sets[o.column].And(s)
 		}
 		for _, l := range in.links[i] {
@@ -159,7 +162,7 @@ func (b *binder) incoming(bl *block, in limits) bounds {
 
 func (b *binder) passes(bl *block, c *column) bool {
 	q := bl.query
-	if len(q.GroupBy) > 0 && !b.groupedBy(bl, c) && b.keeps(RuleGroupBy) {
+	if len(q.GroupBy) > 0 && !b.groupedBy(bl, c) {
 		return false
 	}
 	if len(q.DistinctOn) > 0 && !b.holds(q.DistinctOn, c) && b.keeps(RuleDistinctOn) {
@@ -177,11 +180,13 @@ func (b *binder) holds(list []*syntax.Expr, c *column) bool {
 	return slices.ContainsFunc(list, func(e *syntax.Expr) bool { return b.columns[e] == c })
 }
 
-// groupedBy reports whether a block groups by a column, in one grouping set.
-// GROUP BY 2 and the alias of an item count as the item.
+// groupedBy reports whether a block groups by a column, in one grouping set: of
+// several, those without the column show NULL in its place, which no bound lets
+// through, but the rows of the others are not worth the thought. GROUP BY 2
+// counts as the item.
 func (b *binder) groupedBy(bl *block, c *column) bool {
 	q := bl.query
-	if q.GroupingSets > 1 && b.keeps(RuleGroupingSets) {
+	if q.GroupingSets > 1 {
 		return false
 	}
 	if b.holds(q.GroupBy, c) {

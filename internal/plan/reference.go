@@ -3,6 +3,8 @@ package plan
 import (
 	"maps"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"github.com/skyql/skyql/internal/catalog"
 )
@@ -29,6 +31,7 @@ type reference struct {
 	limit   int              // rows that are enough; 0: all
 	order   string           // with limit: the first ones by this
 	chosen  []binding        // the links that fetching goes by
+	found   bool             // a part of the identifiers are values of a local table
 
 	mentions []Mention
 }
@@ -85,6 +88,12 @@ func (r *reference) box(bound map[int]Set) (box Box, some bool) {
 		box.Identifiers = r.identifiers(both)
 		box.Bound = box.Identifiers != nil
 	}
+	if box.Identifiers != nil {
+		box.Found = box.Bound || r.found
+		if box.Identifiers = possible(box.Identifiers); len(box.Identifiers) == 0 {
+			return Box{}, false
+		}
+	}
 	for _, p := range r.listKeys() {
 		c, ok := r.table.Column(p[1:])
 		if !ok {
@@ -114,6 +123,18 @@ func (r *reference) box(bound map[int]Set) (box Box, some bool) {
 		box.In, box.Filters = nil, nil
 	}
 	return box, true
+}
+
+// maxIdentifier is how many characters the longest identifier has that Cloud
+// Control takes.
+const maxIdentifier = 1024
+
+// possible gives the identifiers that Cloud Control takes at all: no others are
+// any resource's. Line breaks are in none of them.
+func possible(ids Set) Set {
+	return slices.DeleteFunc(slices.Clone(ids), func(id string) bool {
+		return id == "" || utf8.RuneCountInString(id) > maxIdentifier || strings.ContainsAny(id, "\r\n")
+	})
 }
 
 // listKeys are the pointers that a list of the table takes.

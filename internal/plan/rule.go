@@ -37,8 +37,7 @@ const (
 	RuleSample        Rule = "nothing passes a sample of a block"
 	RuleBarrier       Rule = "nothing passes a sampled table or a PIVOT"
 	RuleHaving        Rule = "HAVING bounds grouping columns"
-	RuleGroupBy       Rule = "an outer condition passes GROUP BY on grouping columns alone"
-	RuleGroupingSets  Rule = "nothing passes GROUPING SETS"
+	RuleGroupBy       Rule = "an outer condition passes GROUP BY on grouping columns"
 	RuleDistinctOn    Rule = "an outer condition passes DISTINCT ON on its columns alone"
 	RulePartition     Rule = "an outer condition passes a window on PARTITION BY columns alone"
 	RuleLimitInside   Rule = "an outer condition does not pass LIMIT"
@@ -46,7 +45,7 @@ const (
 	RuleSetOp         Rule = "a set operation's outer condition goes into each arm"
 	RuleByName        Rule = "BY NAME pairs columns by name"
 	RuleArms          Rule = "a set operation's column has values of every arm"
-	RuleAlias         Rule = "an alias wins over a column in HAVING, and over those further out in any condition"
+	RuleAlias         Rule = "an alias wins over columns further out, and in HAVING over those that are not grouped by"
 	RuleCTEUnion      Rule = "a CTE gives what all its uses need"
 	RuleTableUnion    Rule = "a table gives what all its references need"
 	RuleColumns       Rule = "every column that is read is fetched"
@@ -61,7 +60,7 @@ const (
 var Rules = []Rule{
 	RuleEqual, RuleIn, RuleOr, RuleNotDistinct, RuleNullIsValue, RuleFold, RuleNot, RuleWrapped, RuleOwnType, RuleLocal, RuleLink, RuleInQuery, RuleExists, RuleExistsRows, RuleNotExists, RuleNotIn, RuleCorrelated,
 	RuleFilter, RuleStable, RuleNullRejecting, RuleInner, RuleUsing, RuleLeftOn, RuleOuterMatch, RuleAntiOn, RuleFullOn, RuleAsof, RulePositional, RuleSample, RuleBarrier,
-	RuleHaving, RuleGroupBy, RuleGroupingSets, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName,
+	RuleHaving, RuleGroupBy, RuleDistinctOn, RulePartition, RuleLimitInside, RuleRecursive, RuleSetOp, RuleByName,
 	RuleArms, RuleAlias, RuleCTEUnion, RuleTableUnion, RuleColumns, RuleEnough, RuleEnoughPlain, RuleEnoughOffset, RuleTopListed, RuleEnoughOnce,
 }
 

@@ -186,8 +186,8 @@ func (s *scope) lookup(names []string) (several []match) {
 }
 
 // alias gives the item of the select list that a name means, if it means one:
-// in ORDER BY an alias wins over a column, in HAVING over one that isn't grouped by, in other conditions a
-// column of the block wins over it, and it over columns further out.
+// in ORDER BY an alias wins over a column, in HAVING over one that the block
+// doesn't group by, in other conditions over columns further out alone.
 func (s *scope) alias(names []string, found []match, at place) (item *syntax.Expr, ok bool) {
 	if len(names) != 1 || at == elsewhere || at == inList {
 		return nil, false

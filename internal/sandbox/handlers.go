@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 
@@ -121,7 +122,7 @@ func identifierOf(t *catalog.Table, id string) (map[string]string, *fault) {
 	if f := constraint("identifier", id, identifier); f != nil {
 		return nil, f
 	}
-	if len(id) > 1024 {
+	if utf8.RuneCountInString(id) > 1024 {
 		return nil, bad("ValidationException", "1 validation error detected: Value at 'identifier' failed to satisfy constraint: Member must have length less than or equal to 1024")
 	}
 	return parseIdentifier(t, id)

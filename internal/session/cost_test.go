@@ -176,6 +176,8 @@ func TestCost(t *testing.T) {
 			check("SELECT a.queue_url FROM aws.sqs.queues a JOIN aws.sqs.queues b ON a.queue_url = b.identifier", "7 rows, List 3 Get 0")
 			check("SELECT q.queue_name, f.n FROM aws.sqs.queues q JOIN '"+file+"' f ON q.identifier = f.id", "3 rows, List 0 Get 2")
 			check("SELECT queue_name FROM aws.sqs.queues WHERE queue_url IN (VALUES ("+q(5)+"), ("+q(6)+"))", "2 rows, List 0 Get 2")
+			check("SELECT queue_name FROM aws.sqs.queues WHERE queue_url IN (SELECT id FROM '"+file+"' LIMIT 1)", "1 rows, List 0 Get 1")
+			check("SELECT queue_name FROM aws.sqs.queues WHERE queue_url IN (VALUES (''), (E'a\nb'))", "0 rows, List 0 Get 0")
 			check("SELECT q.queue_name FROM aws.sqs.queues q JOIN (VALUES ("+q(5)+", 1)) v(id, n) ON v.id = q.identifier", "1 rows, List 0 Get 1")
 			each("SELECT i.instance_alias, (SELECT count(*) FROM aws.connect.users u WHERE u.instance_arn = i.arn) FROM aws.connect.instances i WHERE i.identifier = "+inst, "1 rows, List 2 Get 5", "1 rows, List 2 Get 1", "1 rows, List 2 Get 1")
 			each("SELECT user_arn FROM aws.connect.users WHERE instance_arn IN (SELECT arn FROM aws.connect.instances WHERE instance_alias = 'i0')",

@@ -478,7 +478,9 @@ func (g *gen) setOperation(depth int) item {
 
 // statement is a whole one.
 func (g *gen) statement() string {
-	switch g.pick(18) {
+	switch g.pick(22) {
+	case 18, 19, 20, 21:
+		return g.related()
 	case 9, 8:
 		return g.wrapped()
 	case 10:
@@ -516,7 +518,9 @@ func (g *gen) pivot() string {
 	_, it := g.worldTable()
 	inner := "(SELECT region, account_id, 1 AS one FROM " + it.text + " t" + g.where(it.as("t"), 0) + ")"
 	if g.once(2) {
-		return "SELECT * FROM (PIVOT " + inner + " ON region IN ('us-east-1', 'eu-west-1') USING count(*) GROUP BY account_id) p WHERE " + choose(g, "true", "account_id = '111122223333'")
+		source := choose(g, inner, it.text, "(FROM "+it.text+" t"+g.where(it.as("t"), 0)+")", "("+it.text+" t CROSS JOIN (SELECT 1 AS one) s)")
+		in := choose(g, "('us-east-1', 'eu-west-1')", "('us-east-1' AS account_id, 'eu-west-1')", "(SELECT region FROM "+it.text+")", "(SELECT region FROM aws.ec2.vpcs WHERE vpc_id = "+g.value("vpc")+" OR region = 'us-east-1')")
+		return "SELECT * FROM (PIVOT " + source + " ON region IN " + in + " USING " + choose(g, "count(*)", "max(account_id)") + " GROUP BY account_id) p WHERE " + choose(g, "true", "account_id = '111122223333'")
 	}
 	return "FROM (UNPIVOT " + inner + " ON region, account_id INTO NAME n VALUE v) u WHERE " + choose(g, "true", "u.n = 'region'", "u.v = 'eu-west-1'")
 }

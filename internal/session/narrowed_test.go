@@ -30,7 +30,7 @@ func TestNarrowed(t *testing.T) {
 				against = plan.Scope // not everything is in the settings any more
 			}
 			fallthrough
-		case "CREATE":
+		case "CREATE", "DROP":
 			if err := d.sess.Run(t.Context(), line, nil); err != nil {
 				t.Fatalf("%s: %v", line, err)
 			}

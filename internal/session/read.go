@@ -253,6 +253,10 @@ func (s *Session) env(ctx context.Context) *plan.Env {
 		},
 		Scalar: func(functions []string) bool { return s.db.Scalar(ctx, functions) },
 		Pure:   func(functions []string) bool { return s.db.Pure(ctx, functions) },
+		Ordered: func() bool {
+			got, err := s.db.Strings(ctx, "SELECT current_setting('preserve_insertion_order')::VARCHAR")
+			return err == nil && len(got) == 1 && got[0] == "true"
+		},
 		Inside: func(accounts, regions plan.Set) bool { return s.inside(ctx, accounts, regions) },
 		Columns: func(query string) (out []plan.Column, ok bool) {
 			if s.collates(query) && s.db.Collates(ctx, query) {

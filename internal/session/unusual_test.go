@@ -59,8 +59,9 @@ func (g *gen) unusual() string {
 		return "SELECT " + f.other + " FROM " + f.user + " WHERE region = " + g.value("region") + " AND try_cast(right(" + f.other + ", 1) AS INT) >= " + fmt.Sprint(g.pick(2)) + choose(g, "", " AND "+f.other+" <> 'alpha'") +
 			" ORDER BY account_id, identifier LIMIT " + fmt.Sprint(1+g.pick(3))
 	case 10:
+		by := choose(g, "account_id", f.key)
 		return "FROM (PIVOT (SELECT account_id, region, " + f.key + " FROM " + f.owner + choose(g, "", " WHERE "+f.key+" = "+v()) + ") ON region IN ('us-east-1'" + choose(g, "", " AS "+f.key) + ") USING " + choose(g, "max(region)", "count(*)") + " GROUP BY " +
-			choose(g, "account_id", f.key) + ") x" + choose(g, "", " WHERE x.account_id = "+g.value("account"))
+			by + ") x" + choose(g, "", " WHERE x."+by+" = "+g.value(map[string]string{"account_id": "account", f.key: f.domain}[by]))
 	}
 	null := choose(g, "NULL", "NULL::VARCHAR", "NULL::BIGINT", "nullif('a', 'a')")
 	return "SELECT " + f.key + " FROM " + f.owner + " WHERE " + choose(g, "account_id IN ('0111122223333', "+g.value("account")+", "+null+")", f.key+" IN ("+v()+", "+null+")", f.key+" = "+null, f.key+" IS NOT DISTINCT FROM "+null)

@@ -41,7 +41,8 @@ type Statement struct {
 	Word string
 	// Reading is Text with all that is not a query blanked out, at unchanged
 	// offsets, so that DuckDB's parser takes it: of CREATE TABLE t AS SELECT …
-	// the SELECT. A PIVOT that finds its own columns is given as its source.
+	// the SELECT. A PIVOT that finds its own columns is given as its source, WHERE
+	// standing before the queries that look for them.
 	// Empty when nothing is read.
 	Reading string
 	// Target is the table that a Write, Export or Make names.
@@ -89,7 +90,7 @@ func statement(text string, offset int) Statement {
 		s.Reading = blankPivots(text, s.Tokens)
 	case "DESCRIBE", "DESC":
 		s.Verb = Describe
-		if len(s.Tokens) > 1 && startsQuery(s.Tokens[1]) {
+		if len(s.Tokens) > 1 && StartsQuery(s.Tokens[1]) {
 			s.Verb, s.Reading = Read, blankPivots(text, s.Tokens)
 		}
 	case "SHOW":
@@ -114,7 +115,8 @@ func statement(text string, offset int) Statement {
 	return s
 }
 
-func startsQuery(t Token) bool {
+// StartsQuery reports whether a query, or one in parentheses, may start with t.
+func StartsQuery(t Token) bool {
 	for _, w := range [...]string{"SELECT", "FROM", "WITH", "VALUES", "PIVOT", "PIVOT_WIDER", "UNPIVOT", "PIVOT_LONGER", "TABLE", "SUMMARIZE"} {
 		if t.Is(w) {
 			return true
@@ -150,10 +152,10 @@ func (s *Statement) body(toks []Token) {
 			continue
 		}
 		n := toks[i+1]
-		if n.Is("TABLE") && i+2 < len(toks) && startsQuery(toks[i+2]) { // CREATE MACRO f() AS TABLE SELECT …
+		if n.Is("TABLE") && i+2 < len(toks) && StartsQuery(toks[i+2]) { // CREATE MACRO f() AS TABLE SELECT …
 			n = toks[i+2]
 		}
-		if startsQuery(n) || n.Is("MATERIALIZED") {
+		if StartsQuery(n) || n.Is("MATERIALIZED") {
 			s.readFrom(n.Pos)
 			return
 		}
@@ -254,7 +256,8 @@ func blank(s string) string {
 
 // blankPivots turns PIVOT t ON … into FROM t, at unchanged offsets: DuckDB
 // can't serialize a PIVOT whose columns it has to look for first, and what such
-// a statement reads is all of its source.
+// a statement reads is all of its source. Queries behind ON read tables too: they
+// stay, as ON x IN (SELECT …) is WHERE (SELECT …).
 func blankPivots(text string, toks []Token) string {
 	out := []byte(text)
 	for i, t := range toks {
@@ -269,9 +272,43 @@ func blankPivots(text string, toks []Token) string {
 			continue
 		}
 		copy(out[t.Pos:], "FROM "+strings.Repeat(" ", t.End-t.Pos-5))
-		copy(out[toks[on].Pos:], blank(text[toks[on].Pos:toks[end].Pos]))
+		copy(out[toks[on].Pos:], keepQueries(text, toks[on:end+1]))
 	}
 	return string(out)
+}
+
+// keepQueries blanks a stretch of text up to its last token, but for the queries
+// in parentheses, which it makes operands of one condition.
+func keepQueries(text string, toks []Token) string {
+	start := toks[0].Pos
+	out := []byte(blank(text[start:toks[len(toks)-1].Pos]))
+	joint := "WHERE "
+	for i := 0; i+1 < len(toks); i++ {
+		from := toks[i].Pos - start
+		if !toks[i].IsOp("(") || toks[i+1].IsOp("(") || !StartsQuery(toks[i+1]) || from < len(joint) {
+			continue
+		}
+		i = closing(toks, i)
+		copy(out[from-len(joint):], joint+text[start+from:toks[i].End])
+		joint = "+"
+	}
+	return string(out)
+}
+
+// closing gives the place of the parenthesis that closes the one at toks[i], or
+// of the last token but one.
+func closing(toks []Token, i int) int {
+	for depth := 0; i+2 < len(toks); i++ {
+		switch {
+		case toks[i].IsOp("("):
+			depth++
+		case toks[i].IsOp(")"):
+			if depth--; depth == 0 {
+				return i
+			}
+		}
+	}
+	return i
 }
 
 // opensQuery reports whether a query may start behind t.

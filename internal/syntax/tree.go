@@ -461,7 +461,9 @@ func first(v any) int {
 			least(first(x))
 		}
 	case object:
-		least(loc(v))
+		if str(v, "class") != "STAR" || loc(v) > 0 { // the star that FROM alone means has the place 0
+			least(loc(v))
+		}
 		for _, x := range v {
 			least(first(x))
 		}

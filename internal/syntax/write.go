@@ -191,7 +191,7 @@ func (c *cutter) returning(w *Clauses) bool {
 }
 
 func (c *cutter) insert(w *Clauses) bool {
-	if c.peek().IsOp("(") && !startsQuery(c.toks[c.i+1]) {
+	if c.peek().IsOp("(") && !StartsQuery(c.toks[c.i+1]) {
 		w.Columns = c.names()
 	}
 	if c.at("BY") {
