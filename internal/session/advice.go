@@ -36,6 +36,7 @@ func advised(st syntax.Statement, err error) error {
 	if !ok {
 		return err
 	}
+	e = listHint(st, e)
 	switch e.Code {
 	case sqlerr.SyntaxError, sqlerr.InvalidText, sqlerr.DatatypeMismatch:
 		return paramHint(st, jsonHint(st, arrowHint(st, e)))
@@ -110,15 +111,14 @@ func quoteHint(st syntax.Statement, e *sqlerr.Error) *sqlerr.Error {
 
 // listHint shows how an element is added to a list that is kept as JSON, such as
 // tags: DuckDB concatenates lists of one type.
-func listHint(st syntax.Statement, err error) error {
-	e, ok := asError[*sqlerr.Error](err)
-	if !ok || e.Hint != "" || !strings.HasPrefix(e.Message, "cannot concatenate types JSON and ") {
-		return err
+func listHint(st syntax.Statement, e *sqlerr.Error) *sqlerr.Error {
+	if e.Hint != "" || !strings.HasPrefix(e.Message, "cannot concatenate types JSON and ") {
+		return e
 	}
 	for i, t := range st.Tokens {
 		if i > 0 && t.IsOp("||") && st.Tokens[i-1].IsName() {
 			return e.WithHint("%s::JSON[] || [{…}::JSON]", st.Tokens[i-1].Text)
 		}
 	}
-	return err
+	return e
 }

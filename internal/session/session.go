@@ -225,7 +225,7 @@ func (s *Session) statement(ctx context.Context, st syntax.Statement, out func(c
 	start := time.Now()
 	rows, err := s.run(ctx, st)
 	if err != nil {
-		return listHint(st, advised(st, s.word(ctx, err)))
+		return advised(st, s.word(ctx, err))
 	}
 	var outErr error
 	if out != nil {
