@@ -3,6 +3,7 @@
 package main
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -142,6 +143,23 @@ func TestShellCancel(t *testing.T) {
 	x.ready()
 	x.keys("\x04")
 	x.ends(0)
+}
+
+// A service that refuses calls is told of while the others go on.
+func TestShellThrottled(t *testing.T) {
+	t.Parallel()
+	w := &sandbox.World{Accounts: []sandbox.Account{{ID: "111122223333", Name: "a"}}, Regions: []string{"us-east-1"}}
+	for i := range 900 {
+		w.Add("111122223333", "us-east-1", "AWS::SQS::Queue", map[string]any{"QueueUrl": fmt.Sprintf("https://q/%03d", i), "QueueName": fmt.Sprintf("q%03d", i)})
+	}
+	refusing := newGate(world(sandbox.Options{World: w, Throttle: 40}), 150)
+	x := open(t, 100, 10, at(t, refusing, t.TempDir()), "skyql")
+	x.ready()
+	x.keys("SELECT queue_name, delay_seconds FROM aws.sqs.queues;\r")
+	<-refusing.held
+	x.masked("throttled", "s left")
+	x.keys("\x03")
+	x.shows("canceled (57014)")
 }
 
 // Only yes is a yes.
