@@ -23,20 +23,20 @@ import (
 //
 // The SDK's own remedy is to retry: https://github.com/aws/aws-sdk-go-v2/issues/2737
 func plainBody(stack *middleware.Stack) error {
-	return stack.Build.Add(middleware.BuildMiddlewareFunc("PlainBody", withoutWriteTo), middleware.Before)
+	return stack.Finalize.Add(middleware.FinalizeMiddlewareFunc("PlainBody", withoutWriteTo), middleware.After) // signing would copy a plain reader through a buffer
 }
 
-func withoutWriteTo(ctx context.Context, in middleware.BuildInput, next middleware.BuildHandler) (middleware.BuildOutput, middleware.Metadata, error) {
+func withoutWriteTo(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (middleware.FinalizeOutput, middleware.Metadata, error) {
 	req, ok := in.Request.(*smithyhttp.Request)
 	if !ok {
-		return middleware.BuildOutput{}, middleware.Metadata{}, fmt.Errorf("a request of type %T", in.Request)
+		return middleware.FinalizeOutput{}, middleware.Metadata{}, fmt.Errorf("a request of type %T", in.Request)
 	}
 	if body, ok := req.GetStream().(io.ReadSeeker); ok {
 		plain, err := req.SetStream(struct{ io.ReadSeeker }{body})
 		if err != nil {
-			return middleware.BuildOutput{}, middleware.Metadata{}, err
+			return middleware.FinalizeOutput{}, middleware.Metadata{}, err
 		}
 		in.Request = plain
 	}
-	return next.HandleBuild(ctx, in)
+	return next.HandleFinalize(ctx, in)
 }
