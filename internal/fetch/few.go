@@ -334,6 +334,9 @@ func (s *scanning) sift(ctx context.Context, rows []Row, filters []plan.Filter, 
 		return rows, nil
 	}
 	for _, f := range filters {
+		if ofPlaces(f) { // locate has asked it
+			continue
+		}
 		var known []Row
 		var at []int
 		for i, r := range rows {

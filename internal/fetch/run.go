@@ -18,6 +18,9 @@ import (
 	"github.com/skyql/skyql/internal/plan"
 )
 
+// ofPlaces reports whether a filter is about account and region alone.
+func ofPlaces(f plan.Filter) bool { return f.Columns[len(f.Columns)-1] < identifierColumn }
+
 // locate finds the places of all boxes. A filter over nothing but account and
 // region holds for all of a place or for nothing in it.
 func (r *run) locate(ctx context.Context) error {
@@ -26,7 +29,7 @@ func (r *run) locate(ctx context.Context) error {
 		for _, b := range s.Boxes {
 			places := r.places(s.Table, b)
 			for _, f := range b.Filters {
-				if r.Sieve == nil || len(places) == 0 || f.Columns[len(f.Columns)-1] >= identifierColumn {
+				if r.Sieve == nil || len(places) == 0 || !ofPlaces(f) {
 					continue
 				}
 				var rows []Row
